@@ -1,0 +1,118 @@
+// Package store keeps events, mapping runs and landslide polygons behind one
+// interface: a GeoPackage (the embedded default, which QGIS opens as it is) or
+// PostGIS. Both pass the suite in storetest.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/paulmach/orb"
+
+	"scarp/imagery"
+)
+
+// ErrNotFound is returned (wrapped) when there is no such event, run or landslide.
+var ErrNotFound = errors.New("not found")
+
+// Run is one published mapping of an event.
+type Run struct {
+	// ID is the job's id.
+	ID, Event           string
+	Model, ModelVersion string
+	Threshold           float64 // probability, 0 to 1
+	MinArea             float64 // m²
+	Started, Published  time.Time
+	AOI                 orb.Geometry // longitude, latitude; nil is the whole event
+	Summary             Summary
+}
+
+// Summary says what a run found.
+type Summary struct {
+	Landslides  int     `json:"landslides"`
+	TotalArea   float64 `json:"total_area_m2"`
+	LargestArea float64 `json:"largest_area_m2"`
+	MappedArea  float64 `json:"mapped_area_m2"` // area with a prediction
+	CloudShare  float64 `json:"cloud_share"`    // of the area with imagery, 0 to 1
+	NoDataShare float64 `json:"nodata_share"`   // of the area asked for, 0 to 1
+}
+
+// Landslide is one polygon of a run with its attributes. Geometry is in
+// longitude and latitude (EPSG:4326), a valid OGC simple feature.
+type Landslide struct {
+	// ID is given by the store: positive, stable, ascending in order of publication.
+	ID            int64       `json:"id"`
+	Event         string      `json:"event"`
+	Run           string      `json:"run"`
+	Geometry      orb.Polygon `json:"-"`
+	Area          float64     `json:"area_m2"` // geodesic
+	Perimeter     float64     `json:"perimeter_m"`
+	Length        float64     `json:"length_m"` // of the minimum rotated rectangle
+	Width         float64     `json:"width_m"`
+	ProbMean      float64     `json:"probability_mean"`
+	ProbMax       float64     `json:"probability_max"`
+	ElevMin       float64     `json:"elevation_min_m"`
+	ElevMax       float64     `json:"elevation_max_m"`
+	ElevMean      float64     `json:"elevation_mean_m"`
+	SlopeMean     float64     `json:"slope_mean_deg"`
+	Aspect        float64     `json:"aspect_deg"`      // circular mean
+	DeltaNDVI     *float64    `json:"delta_ndvi_mean"` // nil where there is no B08
+	CloudAdjacent bool        `json:"cloud_adjacent"`
+	PreDate       time.Time   `json:"pre_date"`
+	PostDate      time.Time   `json:"post_date"`
+	Model         string      `json:"model"`
+	ModelVersion  string      `json:"model_version"`
+}
+
+// Query selects landslides. The zero value selects the latest run's of every event.
+type Query struct {
+	Event string
+	// Run selects one run; empty means each event's latest.
+	Run string
+	// BBox is west, south, east, north in degrees; nil is everywhere. West > east crosses the antimeridian.
+	BBox *[4]float64
+	// From and To bound the post date, inclusive; zero is open.
+	From, To time.Time
+	// MinArea in m².
+	MinArea float64
+	// After continues behind the landslide with this id (keyset paging).
+	After int64
+	// Limit bounds the page; 0 means 1000.
+	Limit int
+}
+
+// Page is a piece of a query's answer in ascending id order.
+type Page struct {
+	Landslides []Landslide
+	// Next is the After of the next page, 0 at the end.
+	Next int64
+	// Matched counts all that the query matches without After and Limit.
+	Matched int
+}
+
+// Store keeps events, runs and landslides. It is safe for use by many goroutines.
+type Store interface {
+	// PutEvent adds the event or replaces the one with its id.
+	PutEvent(ctx context.Context, e imagery.Event) error
+	Event(ctx context.Context, id string) (imagery.Event, error)
+	// Events lists the events in order of trigger time, newest first.
+	Events(ctx context.Context) ([]imagery.Event, error)
+	// DeleteEvent removes the event with its runs and landslides.
+	DeleteEvent(ctx context.Context, id string) error
+
+	// Publish stores the run and its landslides in one transaction: readers
+	// see the whole run or nothing of it. Publishing a run id again replaces it.
+	Publish(ctx context.Context, r Run, landslides []Landslide) error
+	// Runs lists an event's runs, the newest first.
+	Runs(ctx context.Context, event string) ([]Run, error)
+	Run(ctx context.Context, id string) (Run, error)
+	DeleteRun(ctx context.Context, id string) error
+
+	Landslides(ctx context.Context, q Query) (Page, error)
+	Landslide(ctx context.Context, event string, id int64) (Landslide, error)
+
+	// Ping says whether the store answers.
+	Ping(ctx context.Context) error
+	Close() error
+}

@@ -1,0 +1,148 @@
+// Package tiles turns blocks and imagery into pictures: any bounding box in
+// any CRS that PROJ knows, any tile of the tile matrix sets, styled and encoded;
+// and landslides into vector tiles. It caches encoded tiles. It does not know
+// HTTP parameters.
+package tiles
+
+import (
+	"context"
+	"errors"
+	"image/color"
+	"time"
+
+	"scarp/cache"
+)
+
+// Layer names what of an event is drawn.
+type Layer string
+
+// The layers of an event.
+const (
+	PreImage    Layer = "pre"         // true colour before
+	PostImage   Layer = "post"        // true colour after
+	Probability Layer = "probability" // of newly triggered landslide
+	Mask        Layer = "mask"        // probability at or above the threshold
+	Landslides  Layer = "landslides"  // polygons of a run (vector; drawn by Render too)
+)
+
+// Layers lists the layers in drawing order.
+func Layers() []Layer { return []Layer{PreImage, PostImage, Probability, Mask, Landslides} }
+
+// Errors that callers turn into their standard's own (returned wrapped, with what would be right).
+var (
+	ErrUnknownLayer  = errors.New("unknown layer")
+	ErrUnknownStyle  = errors.New("unknown style")
+	ErrUnknownFormat = errors.New("unknown format")
+	ErrUnknownCRS    = errors.New("unknown CRS")
+	ErrUnknownTMS    = errors.New("unknown tile matrix set")
+	ErrOutsideLimits = errors.New("tile outside the limits")
+	ErrBadView       = errors.New("bad view") // empty bbox, size 0 or too large
+)
+
+// View is a map to draw.
+type View struct {
+	Event string
+	Layer Layer
+	// Model by name; empty is the event's, then the server's default. Style
+	// empty is the layer's default. Run is for Landslides; empty is the latest.
+	Model, Style, Run string
+	// EPSG is the code of the CRS of BBox and picture; 4326 with BBox in longitude, latitude order.
+	EPSG          int
+	BBox          [4]float64 // min x, min y, max x, max y
+	Width, Height int
+	Format        string // media type: image/png, image/jpeg, image/webp, image/tiff
+	// Transparent leaves what has no data transparent (PNG, WebP); otherwise Background (nil is white) shows.
+	Transparent bool
+	Background  color.Color
+	// Threshold overrides the model's for Mask and for the transparency of Probability; 0 is the model's.
+	Threshold float64
+}
+
+// Tile is one tile of a tile matrix set.
+type Tile struct {
+	Event             string
+	Layer             Layer
+	Model, Style, Run string
+	MatrixSet         string // WebMercatorQuad, WorldCRS84Quad
+	Matrix, Row, Col  int
+	Format            string // media type; application/vnd.mapbox-vector-tile for Landslides
+	Scale             int    // 1: 256 px, 2: 512 px
+}
+
+// Rendered is an encoded picture or vector tile.
+type Rendered struct {
+	Bytes       []byte // shared: do not write to it
+	ContentType string
+	// ETag is strong and quoted; Modified is the time of computation.
+	ETag     string
+	Modified time.Time
+	// Complete is false where blocks above the budget of the request were left
+	// out: such a picture must not be kept by anybody.
+	Complete bool
+	Tier     cache.Tier
+}
+
+// Legend is one entry of a style, for legends and for the web page.
+type Legend struct {
+	Label string      `json:"label"`
+	Color color.NRGBA `json:"color"`
+	// Value is the probability 0–1 for ramps, else 0.
+	Value float64 `json:"value"`
+}
+
+// PointInfo says what is at a point, for GetFeatureInfo and pop-ups. Nil means unknown there.
+type PointInfo struct {
+	Lon, Lat          float64
+	Model             string
+	Probability       *float64
+	Reason            string // why there is no probability: "no data", "cloud before", …
+	Landslide         *bool
+	Elevation         *float64 // metres
+	Slope             *float64 // degrees
+	PreDate, PostDate time.Time
+	LandslideIDs      []int64 // polygons of the latest run there
+}
+
+// Renderer is what the OGC packages draw with. [Engine] is the real one.
+type Renderer interface {
+	Render(ctx context.Context, v View) (Rendered, error)
+	Tile(ctx context.Context, t Tile) (Rendered, error)
+	Point(ctx context.Context, event, model string, lon, lat float64) (PointInfo, error)
+	// Styles lists a layer's styles, the default first.
+	Styles(l Layer) []StyleInfo
+	// LegendImage draws a legend as PNG.
+	LegendImage(l Layer, style string, width, height int) ([]byte, error)
+	// MatrixSets lists the tile matrix sets, WebMercatorQuad first.
+	MatrixSets() []MatrixSet
+	// Limits returns the tiles that touch the bounds (west, south, east, north) in a matrix.
+	Limits(set MatrixSet, matrix int, bounds [4]float64) Limits
+}
+
+// StyleInfo describes a style.
+type StyleInfo struct {
+	ID, Title, Description string
+	Legend                 []Legend
+}
+
+// MatrixSet is a tile matrix set (OGC 17-083r4).
+type MatrixSet struct {
+	ID, Title, URI string
+	// CRS is the URI, for example http://www.opengis.net/def/crs/EPSG/0/3857.
+	CRS  string
+	EPSG int
+	// LatLon says that the CRS's axis order is latitude, longitude (pointOfOrigin is written so).
+	LatLon   bool
+	Matrices []Matrix
+}
+
+// Matrix is one zoom level. X is easting or longitude whatever the CRS's axis order.
+type Matrix struct {
+	ID                         string
+	ScaleDenominator, CellSize float64
+	OriginX, OriginY           float64 // upper left
+	TileSize                   int
+	Width, Height              int // in tiles
+}
+
+// Limits bounds tiles, inclusive.
+type Limits struct{ MinRow, MaxRow, MinCol, MaxCol int }
