@@ -1,0 +1,164 @@
+package imagerytest
+
+import (
+	"math"
+	"slices"
+
+	"scarp/imagery"
+)
+
+// Reflectance × 10000 of the two surfaces, in the order of [imagery.Bands].
+var (
+	vegetation = []float64{300, 350, 600, 400, 900, 2200, 2800, 3000, 3200, 3100, 20, 1700, 800}
+	bareSoil   = []float64{900, 1100, 1400, 1800, 2000, 2100, 2200, 2300, 2400, 2400, 20, 3000, 2600}
+)
+
+// Landslide says whether the pixel lies in a landslide of the post image:
+// discs of radius 6 to 21 pixels, at most one in each cell of 96 × 96 pixels.
+func (s *Source) Landslide(x, y int) bool {
+	const cell = 96
+	cx, cy := floorDiv(x, cell), floorDiv(y, cell)
+	h := s.hash(cx, cy, 0x51de)
+	if h%3 == 0 {
+		return false // every third cell has none
+	}
+	r := 6 + int(h>>8%16)
+	mx, my := cx*cell+24+int(h>>16%48), cy*cell+24+int(h>>32%48)
+	return (x-mx)*(x-mx)+(y-my)*(y-my) <= r*r
+}
+
+// DN returns the digital number of a band at a pixel where there is data.
+func (s *Source) DN(side imagery.Side, band string, x, y int) uint16 {
+	i := slices.Index(imagery.Bands(), band)
+	if i < 0 {
+		return 0
+	}
+	surface, salt := vegetation, 1
+	if side == imagery.Post {
+		salt = 2
+		if s.Landslide(x, y) {
+			surface = bareSoil
+		}
+	}
+	// Illumination follows the relief, the same on both sides; noise differs.
+	light := 0.75 + 0.5*s.smooth(x, y, 48, 7)
+	noise := float64(s.hash(x, y, uint64(salt*100+i))%1000)/1000 - 0.5
+	return uint16(max(1, math.Round(surface[i]*light*(1+0.08*noise))))
+}
+
+// Terrain returns elevation (m), slope (degrees) and aspect (degrees clockwise from north) at a pixel.
+func (s *Source) Terrain(x, y int) (elevation, slope, aspect float64) {
+	at := func(x, y int) float64 {
+		return 400 + 900*s.smooth(x, y, 160, 11) + 120*s.smooth(x, y, 40, 12)
+	}
+	dx := (at(x+1, y) - at(x-1, y)) / (2 * imagery.PixelSize)
+	dy := (at(x, y+1) - at(x, y-1)) / (2 * imagery.PixelSize) // southwards
+	aspect = math.Mod(math.Atan2(-dx, dy)*180/math.Pi+360, 360)
+	return at(x, y), math.Atan(math.Hypot(dx, dy)) * 180 / math.Pi, aspect
+}
+
+func (s *Source) window(r imagery.Request) *imagery.Window {
+	w := &imagery.Window{Rect: r.Rect, Width: r.Width, Height: r.Height}
+	if w.Width == 0 || w.Height == 0 {
+		w.Width, w.Height = r.Rect.W, r.Rect.H
+	}
+	n := w.Width * w.Height
+	each := func(f func(i, x, y int)) {
+		for j := range w.Height {
+			y := r.Rect.Y + (2*j+1)*r.Rect.H/(2*w.Height)
+			for i := range w.Width {
+				f(j*w.Width+i, r.Rect.X+(2*i+1)*r.Rect.W/(2*w.Width), y)
+			}
+		}
+	}
+	bands := func(side imagery.Side, names []string, empty func(x, y int) bool) [][]uint16 {
+		var layers [][]uint16
+		for _, b := range names {
+			if !s.HasBand(side, b) {
+				layers = append(layers, nil)
+				continue
+			}
+			l := make([]uint16, n)
+			each(func(i, x, y int) {
+				if empty == nil || !empty(x, y) {
+					l[i] = s.DN(side, b, x, y)
+				}
+			})
+			layers = append(layers, l)
+		}
+		return layers
+	}
+	valid := func(empty func(x, y int) bool) []uint8 {
+		l := make([]uint8, n)
+		each(func(i, x, y int) {
+			if empty == nil || !empty(x, y) {
+				l[i] = 1
+			}
+		})
+		return l
+	}
+	classes := func(class func(x, y int) uint8) []uint8 {
+		l := make([]uint8, n)
+		if class != nil {
+			each(func(i, x, y int) { l[i] = class(x, y) })
+		}
+		return l
+	}
+	w.Pre, w.Post = bands(imagery.Pre, r.Pre, s.PreEmpty), bands(imagery.Post, r.Post, s.PostEmpty)
+	if r.Clouds && len(r.Pre) > 0 {
+		w.PreCloud, w.PreValid = classes(s.PreCloud), valid(s.PreEmpty)
+	}
+	if r.Clouds && len(r.Post) > 0 {
+		w.PostCloud, w.PostValid = classes(s.PostCloud), valid(s.PostEmpty)
+	}
+	if len(r.Terrain) > 0 {
+		w.TerrainValid = valid(s.TerrainEmpty)
+		for range r.Terrain {
+			w.Terrain = append(w.Terrain, make([]float32, n))
+		}
+		each(func(i, x, y int) {
+			if w.TerrainValid[i] == 0 {
+				return
+			}
+			e, sl, a := s.Terrain(x, y)
+			for k, name := range r.Terrain {
+				switch name {
+				case imagery.Elevation:
+					w.Terrain[k][i] = float32(e)
+				case imagery.Slope:
+					w.Terrain[k][i] = float32(sl)
+				case imagery.Aspect:
+					w.Terrain[k][i] = float32(a)
+				}
+			}
+		})
+	}
+	return w
+}
+
+// smooth is value noise in [0, 1] with features of the given size in pixels.
+func (s *Source) smooth(x, y, size int, salt uint64) float64 {
+	cx, cy := floorDiv(x, size), floorDiv(y, size)
+	at := func(cx, cy int) float64 { return float64(s.hash(cx, cy, salt)%4096) / 4095 }
+	ease := func(t float64) float64 { return t * t * (3 - 2*t) }
+	fx, fy := ease(float64(x-cx*size)/float64(size)), ease(float64(y-cy*size)/float64(size))
+	top := at(cx, cy)*(1-fx) + at(cx+1, cy)*fx
+	bottom := at(cx, cy+1)*(1-fx) + at(cx+1, cy+1)*fx
+	return top*(1-fy) + bottom*fy
+}
+
+// hash mixes a place to 64 even bits (the finaliser of splitmix64).
+func (s *Source) hash(x, y int, salt uint64) uint64 {
+	z := s.Seed*0x9e3779b97f4a7c15 + uint64(x)*0xd1342543de82ef95 + uint64(y)*0xaf251af3b0f025b5 + salt*0x94d049bb133111eb
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+func floorDiv(a, b int) int {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
