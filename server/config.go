@@ -155,7 +155,7 @@ func LoadConfig(flags *pflag.FlagSet, environ []string) (Config, error) {
 		TagName:          "koanf",
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
 			mapstructure.StringToTimeDurationHookFunc(),
-			mapstructure.StringToSliceHookFunc(","),
+			mapstructure.StringToWeakSliceHookFunc(","),
 		),
 	}})
 	if err != nil {
