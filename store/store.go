@@ -21,9 +21,9 @@ type Run struct {
 	// ID is the job's id.
 	ID, Event           string
 	Model, ModelVersion string
-	Threshold           float64 // probability, 0 to 1
-	MinArea             float64 // m²
-	Started, Published  time.Time
+	Threshold           float64      // probability, 0 to 1
+	MinArea             float64      // m²
+	Started, Published  time.Time    // to the millisecond; the run Published last is its event's latest
 	AOI                 orb.Geometry // longitude, latitude; nil is the whole event
 	Summary             Summary
 }
@@ -68,9 +68,11 @@ type Landslide struct {
 // Query selects landslides. The zero value selects the latest run's of every event.
 type Query struct {
 	Event string
-	// Run selects one run; empty means each event's latest.
+	// Run selects one run; empty means each event's latest. Who reads many pages
+	// names the run, so that a run published meanwhile doesn't mix in.
 	Run string
 	// BBox is west, south, east, north in degrees; nil is everywhere. West > east crosses the antimeridian.
+	// A landslide is in it when its polygon (not only its own box) shares a point with it.
 	BBox *[4]float64
 	// From and To bound the post date, inclusive; zero is open.
 	From, To time.Time
@@ -103,13 +105,18 @@ type Store interface {
 
 	// Publish stores the run and its landslides in one transaction: readers
 	// see the whole run or nothing of it. Publishing a run id again replaces it.
+	// It returns ErrNotFound where there is no such event, and ErrInvalid, naming
+	// the polygon, for what [Prepare] refuses; nothing is stored then.
 	Publish(ctx context.Context, r Run, landslides []Landslide) error
 	// Runs lists an event's runs, the newest first.
 	Runs(ctx context.Context, event string) ([]Run, error)
 	Run(ctx context.Context, id string) (Run, error)
 	DeleteRun(ctx context.Context, id string) error
 
+	// Landslides answers a query; an unknown event or run is ErrNotFound, an
+	// event without runs an empty page.
 	Landslides(ctx context.Context, q Query) (Page, error)
+	// Landslide returns one landslide of the event, whatever its run.
 	Landslide(ctx context.Context, event string, id int64) (Landslide, error)
 
 	// Ping says whether the store answers.

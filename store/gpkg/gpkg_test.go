@@ -1,0 +1,24 @@
+package gpkg_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scarp/store"
+	"scarp/store/gpkg"
+	"scarp/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, filepath.Join(t.TempDir(), "scarp.gpkg")) })
+}
+
+func open(t *testing.T, path string) *gpkg.Store {
+	t.Helper()
+	s, err := gpkg.Open(t.Context(), path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
