@@ -87,7 +87,7 @@ func New(ctx context.Context, c Config) (Cache, error) {
 	if c.FolderBytes > 0 && !folder {
 		return nil, fmt.Errorf("open cache: a bound on the folder's bytes needs a folder, and %q is none", c.BlobURL)
 	}
-	t := &tiered{memory: newMemory(c.MemoryBytes), log: c.Log, hooks: c.Hooks}
+	t := &tiered{memory: NewLRU(c.MemoryBytes, entryCost), log: c.Log, hooks: c.Hooks}
 	if bucket != nil {
 		t.blobs = newBlobs(bucket, c, t.failed)
 	}

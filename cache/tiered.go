@@ -10,9 +10,14 @@ import (
 	"time"
 )
 
+// entryOverhead is roughly what the list element, map slot and headers of an entry take.
+const entryOverhead = 200
+
+func entryCost(key string, e Entry) int64 { return int64(len(key)+cap(e.Value)) + entryOverhead }
+
 // tiered is memory over blobs (nil where there is no blob store).
 type tiered struct {
-	memory *memory
+	memory *LRU[string, Entry]
 	blobs  *blobs
 	log    *slog.Logger
 	hooks  Hooks
@@ -34,7 +39,7 @@ func (t *tiered) Get(ctx context.Context, key string) (Entry, Tier, error) {
 }
 
 func (t *tiered) lookup(ctx context.Context, key string) (Entry, Tier) {
-	if e, ok := t.memory.get(key); ok {
+	if e, ok := t.memory.Get(key); ok {
 		return e, Memory
 	}
 	if t.blobs == nil {
@@ -44,7 +49,7 @@ func (t *tiered) lookup(ctx context.Context, key string) (Entry, Tier) {
 	if !ok {
 		return Entry{}, Miss
 	}
-	t.memory.put(key, e)
+	t.memory.Put(key, e)
 	if pending {
 		return e, Memory
 	}
@@ -56,7 +61,7 @@ func (t *tiered) Put(ctx context.Context, key string, value []byte) error {
 		return err
 	}
 	e := Entry{Value: slices.Clone(value), Modified: time.Now()}
-	t.memory.put(key, e)
+	t.memory.Put(key, e)
 	if t.blobs == nil {
 		return nil
 	}
@@ -70,18 +75,22 @@ func (t *tiered) DeletePrefix(ctx context.Context, prefix string) error {
 	if err := checkKey(strings.TrimSuffix(prefix, "/")); err != nil {
 		return err
 	}
-	t.memory.deletePrefix(prefix)
+	t.forget(prefix)
 	if t.blobs == nil {
 		return nil
 	}
 	if err := t.blobs.deletePrefix(ctx, prefix); err != nil {
 		return fmt.Errorf("delete %s from cache: %w", prefix, err)
 	}
-	t.memory.deletePrefix(prefix) // what a Get brought back meanwhile
+	t.forget(prefix) // what a Get brought back meanwhile
 	return nil
 }
 
-func (t *tiered) Bytes() (used, limit int64) { return t.memory.bytes(), t.memory.limit }
+func (t *tiered) forget(prefix string) {
+	t.memory.DeleteFunc(func(key string) bool { return strings.HasPrefix(key, prefix) })
+}
+
+func (t *tiered) Bytes() (used, limit int64) { return t.memory.Bytes() }
 
 func (t *tiered) Close() error {
 	if t.blobs == nil {
