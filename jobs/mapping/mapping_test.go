@@ -1,0 +1,344 @@
+package mapping_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/airbusgeo/godal"
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/encoding/wkb"
+	"github.com/peterstace/simplefeatures/geom"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"scarp/imagery/imagerytest"
+	"scarp/inference"
+	"scarp/jobs/internal/fake"
+	"scarp/jobs/mapping"
+	"scarp/store"
+)
+
+func inputs(p *fake.Predictor) mapping.Inputs { return mapping.Inputs{Model: p.Models()[0]} }
+
+func ptr[T any](v T) *T { return &v }
+
+// run maps the source with the predictor.
+func run(t testing.TB, src *imagerytest.Source, p *fake.Predictor, in mapping.Inputs) (*mapping.Mosaic, *mapping.Result) {
+	t.Helper()
+	plan, err := mapping.NewPlan(src, in)
+	require.NoError(t, err)
+	m, res, err := mapping.Map(context.Background(), plan, p, t.TempDir(), func() {})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, m.Close()) })
+	return m, res
+}
+
+// rectangle is 1 inside [x0,x1)×[y0,y1).
+func rectangle(x0, y0, x1, y1 int) func(x, y int) uint8 {
+	return func(x, y int) uint8 {
+		if x >= x0 && x < x1 && y >= y0 && y < y1 {
+			return 200
+		}
+		return 10
+	}
+}
+
+func TestRectangleAcrossBlocks(t *testing.T) {
+	src := imagerytest.New(600, 600)
+	// 40 × 20 pixels over the corner where four blocks meet.
+	p := &fake.Predictor{Value: rectangle(236, 246, 276, 266)}
+	_, res := run(t, src, p, inputs(p))
+	require.Len(t, res.Landslides, 1)
+	l := res.Landslides[0]
+	assert.Len(t, l.Geometry, 1)
+	assert.Len(t, l.Geometry[0], 5, "no vertex at block edges")
+	assert.Equal(t, orb.CCW, l.Geometry[0].Orientation())
+	assert.InEpsilon(t, 400*200, l.Area, 0.002)
+	assert.InEpsilon(t, 2*(400+200), l.Perimeter, 0.001)
+	assert.InDelta(t, 400, l.Length, 1e-6)
+	assert.InDelta(t, 200, l.Width, 1e-6)
+	assert.InDelta(t, 0.8, l.ProbMean, 1e-12)
+	assert.InDelta(t, 0.8, l.ProbMax, 1e-12)
+	assert.False(t, l.CloudAdjacent)
+	assert.LessOrEqual(t, l.ElevMin, l.ElevMean)
+	assert.LessOrEqual(t, l.ElevMean, l.ElevMax)
+	require.NotNil(t, l.DeltaNDVI)
+	assert.Equal(t, "fake", l.Model)
+	assert.Equal(t, "synthetic", l.Event)
+	assert.Equal(t, 1, res.Summary.Landslides)
+	assert.Equal(t, l.Area, res.Summary.TotalArea)
+	assert.InEpsilon(t, 600*600*100, res.Summary.MappedArea, 0.002)
+	assert.Zero(t, res.Summary.CloudShare)
+	assert.Zero(t, res.Summary.NoDataShare)
+}
+
+// speckle is random at every pixel, the worst case for outlines: rings that
+// touch each other and themselves at corners.
+func speckle(share int) func(x, y int) uint8 {
+	return func(x, y int) uint8 {
+		if fake.Hash(x, y, 100) < share {
+			return 150
+		}
+		return 0
+	}
+}
+
+func TestOutlinesAreValidAndCoverThePixels(t *testing.T) {
+	for _, share := range []int{30, 50, 60, 70, 90} {
+		src := imagerytest.New(300, 280)
+		p := &fake.Predictor{Value: speckle(share)}
+		in := inputs(p)
+		in.MinArea = ptr(0.0)
+		m, res := run(t, src, p, in)
+		want := 0
+		for y := range 280 {
+			for x := range 300 {
+				if p.Value(x, y) >= 125 {
+					want++
+				}
+			}
+		}
+		area := 0.0
+		for _, l := range res.Landslides {
+			requireValid(t, l.Geometry)
+			area += l.Area
+		}
+		assert.InEpsilon(t, float64(want*100), area, 0.002, "share %d", share)
+
+		path := filepath.Join(t.TempDir(), "mask.tif")
+		require.NoError(t, m.WriteMask(context.Background(), path))
+		mask := readBand(t, path, 300, 280)
+		for i, v := range mask {
+			require.Equal(t, p.Value(i%300, i/300) >= 125, v == 1)
+		}
+	}
+}
+
+func requireValid(t *testing.T, p orb.Polygon) {
+	t.Helper()
+	b, err := wkb.Marshal(p)
+	require.NoError(t, err)
+	_, err = geom.UnmarshalWKB(b)
+	require.NoError(t, err)
+}
+
+func readBand(t *testing.T, path string, w, h int) []byte {
+	t.Helper()
+	ds, err := godal.Open(path)
+	require.NoError(t, err)
+	defer ds.Close()
+	require.Equal(t, [2]int{w, h}, [2]int{ds.Structure().SizeX, ds.Structure().SizeY})
+	buf := make([]byte, w*h)
+	require.NoError(t, ds.Bands()[0].Read(0, 0, buf, w, h))
+	return buf
+}
+
+func TestMinimumArea(t *testing.T) {
+	src := imagerytest.New(256, 256)
+	value := func(x, y int) uint8 {
+		switch {
+		case x == 5 && y < 4, // 4 pixels: dropped
+			x == 20 && y < 5, // 5 pixels: kept
+			x >= 100 && x < 120 && y >= 100 && y < 120 &&
+				!(x == 105 && y >= 105 && y < 109) && // a hole of 4 pixels: filled
+				!(x == 110 && y >= 105 && y < 110): // a hole of 5 pixels: kept
+			return 250
+		}
+		return 0
+	}
+	p := &fake.Predictor{Value: value}
+	_, res := run(t, src, p, inputs(p))
+	require.Len(t, res.Landslides, 2)
+	assert.Len(t, res.Landslides[0].Geometry, 1)
+	assert.InEpsilon(t, 500, res.Landslides[0].Area, 0.002)
+	require.Len(t, res.Landslides[1].Geometry, 2)
+	assert.Equal(t, orb.CW, res.Landslides[1].Geometry[1].Orientation())
+	assert.InEpsilon(t, 39500, res.Landslides[1].Area, 0.002)
+
+	in := inputs(p)
+	in.MinArea = ptr(600.0)
+	_, res = run(t, src, p, in)
+	require.Len(t, res.Landslides, 1)
+	assert.Len(t, res.Landslides[0].Geometry, 1)
+}
+
+func TestAOI(t *testing.T) {
+	src := imagerytest.New(1024, 1024)
+	p := &fake.Predictor{Value: func(x, y int) uint8 { return 200 }}
+	plan, err := mapping.NewPlan(src, inputs(p))
+	require.NoError(t, err)
+	assert.Len(t, plan.Blocks, 16)
+
+	// A small box inside one block, found from a polygon that the mapping itself gave.
+	small := &fake.Predictor{Value: rectangle(300, 300, 400, 350)}
+	_, res := run(t, src, small, inputs(small))
+	in := inputs(p)
+	in.AOI = res.Landslides[0].Geometry
+	plan, err = mapping.NewPlan(src, in)
+	require.NoError(t, err)
+	assert.Equal(t, []inference.BlockIndex{{Col: 1, Row: 1}}, plan.Blocks)
+	_, clipped := run(t, src, p, in)
+	require.Len(t, clipped.Landslides, 1)
+	assert.Equal(t, res.Landslides[0].Geometry, clipped.Landslides[0].Geometry, "clipped to the AOI's pixels")
+
+	// The whole world is the whole grid.
+	in.AOI = orb.Polygon{{{-180, -90}, {180, -90}, {180, 90}, {-180, 90}, {-180, -90}}}
+	_, all := run(t, src, p, in)
+	require.Len(t, all.Landslides, 1)
+	assert.InEpsilon(t, 1024*1024*100, all.Landslides[0].Area, 0.002)
+}
+
+func TestBadInputs(t *testing.T) {
+	src := imagerytest.New(256, 256)
+	p := &fake.Predictor{}
+	square := func(x, y float64) orb.Polygon {
+		return orb.Polygon{{{x, y}, {x + 1, y}, {x + 1, y + 1}, {x, y + 1}, {x, y}}}
+	}
+	tests := map[string]struct {
+		edit func(*mapping.Inputs)
+		want []string
+	}{
+		"threshold":  {func(in *mapping.Inputs) { in.Threshold = 1 }, []string{"threshold 1"}},
+		"NaN":        {func(in *mapping.Inputs) { in.Threshold = math.NaN() }, []string{"threshold NaN"}},
+		"area":       {func(in *mapping.Inputs) { in.MinArea = ptr(-1.0) }, []string{"minimum area -1"}},
+		"point":      {func(in *mapping.Inputs) { in.AOI = orb.Point{1, 2} }, []string{"Point", "Polygon or MultiPolygon"}},
+		"empty":      {func(in *mapping.Inputs) { in.AOI = orb.Polygon{} }, []string{"empty"}},
+		"metres":     {func(in *mapping.Inputs) { in.AOI = square(400000, 4500000) }, []string{"no longitude and latitude"}},
+		"elsewhere":  {func(in *mapping.Inputs) { in.AOI = square(7, 46) }, []string{"none of it lies in event", "longitude first"}},
+		"bow tie":    {func(in *mapping.Inputs) { in.AOI = orb.Polygon{{{0, 0}, {1, 1}, {1, 0}, {0, 1}, {0, 0}}} }, []string{"not a valid polygon"}},
+		"everything": {func(in *mapping.Inputs) { in.Threshold = -3; in.MinArea = ptr(math.Inf(1)); in.AOI = square(7, 46) }, []string{"threshold", "minimum area", "AOI"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := inputs(p)
+			tt.edit(&in)
+			_, err := mapping.NewPlan(src, in)
+			require.ErrorIs(t, err, mapping.ErrInput)
+			for _, w := range tt.want {
+				assert.ErrorContains(t, err, w)
+			}
+		})
+	}
+}
+
+func TestCloud(t *testing.T) {
+	src := imagerytest.New(256, 256)
+	p := &fake.Predictor{Value: func(x, y int) uint8 {
+		switch {
+		case x >= 128:
+			return inference.CloudPost
+		case x >= 116 && x < 126 && y < 10, // two pixels of clear ground before the cloud
+			x >= 115 && x < 125 && y >= 50 && y < 60: // three
+			return 250
+		}
+		return 0
+	}}
+	_, res := run(t, src, p, inputs(p))
+	require.Len(t, res.Landslides, 2)
+	assert.False(t, res.Landslides[0].CloudAdjacent)
+	assert.False(t, res.Landslides[1].CloudAdjacent)
+	assert.InDelta(t, 0.5, res.Summary.CloudShare, 1e-12)
+
+	clouds := &fake.Predictor{Value: func(x, y int) uint8 { return inference.CloudBoth }}
+	_, res = run(t, src, clouds, inputs(clouds))
+	assert.Empty(t, res.Landslides)
+	assert.Equal(t, store.Summary{CloudShare: 1}, res.Summary)
+}
+
+func TestNoNearInfrared(t *testing.T) {
+	src := imagerytest.New(256, 256)
+	src.MissingPre = []string{"B08"}
+	p := &fake.Predictor{Value: rectangle(10, 10, 20, 20)}
+	_, res := run(t, src, p, inputs(p))
+	require.Len(t, res.Landslides, 1)
+	assert.Nil(t, res.Landslides[0].DeltaNDVI)
+	assert.Positive(t, res.Landslides[0].ElevMax)
+}
+
+// blobs is a landscape of smooth, irregular shapes.
+func blobs(x, y int) uint8 {
+	v := math.Sin(float64(x)/17) + math.Sin(float64(y)/23+float64(x)/61) + math.Sin(float64(x+2*y)/31)
+	return uint8(min(max(v/3, 0), 1) * 250)
+}
+
+func TestSameBytesEveryTime(t *testing.T) {
+	src := imagerytest.New(800, 700)
+	p := &fake.Predictor{Value: blobs}
+	var first []byte
+	for range 3 {
+		_, res := run(t, src, p, inputs(p))
+		require.NotEmpty(t, res.Landslides)
+		var buf bytes.Buffer
+		require.NoError(t, mapping.WriteGeoJSON(&buf, res.Landslides))
+		if first == nil {
+			first = buf.Bytes()
+		}
+		assert.Equal(t, first, buf.Bytes())
+	}
+}
+
+func TestFiles(t *testing.T) {
+	src := imagerytest.New(700, 600)
+	p := &fake.Predictor{Value: func(x, y int) uint8 {
+		if x > 650 {
+			return inference.NoData
+		}
+		return blobs(x, y)
+	}}
+	m, res := run(t, src, p, inputs(p))
+	dir := t.TempDir()
+	ctx := context.Background()
+
+	gpkg := filepath.Join(dir, "out.gpkg")
+	require.NoError(t, mapping.WriteGeoPackage(gpkg, res.Landslides))
+	ds, err := godal.Open(gpkg, godal.VectorOnly())
+	require.NoError(t, err)
+	n, err := ds.LayerByName("landslides").FeatureCount()
+	require.NoError(t, err)
+	assert.Equal(t, len(res.Landslides), n)
+	f := ds.LayerByName("landslides").NextFeature()
+	assert.InDelta(t, res.Landslides[0].Area, f.Fields()["area_m2"].Float(), 1e-9)
+	f.Close()
+	require.NoError(t, ds.Close())
+
+	prob := filepath.Join(dir, "prob.tif")
+	require.NoError(t, m.WriteProbability(ctx, prob))
+	ds, err = godal.Open(prob)
+	require.NoError(t, err)
+	assert.Equal(t, "COG", ds.Metadata("LAYOUT", godal.Domain("IMAGE_STRUCTURE")))
+	assert.InDelta(t, 0.004, ds.Bands()[0].Structure().Scale, 1e-12)
+	require.NoError(t, ds.Close())
+	for i, v := range readBand(t, prob, 700, 600) {
+		if want := p.Value(i%700, i/700); want == inference.NoData {
+			require.EqualValues(t, 255, v)
+		} else {
+			require.Equal(t, want, v)
+		}
+	}
+}
+
+func TestStopsWithTheContext(t *testing.T) {
+	src := imagerytest.New(1024, 1024)
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &fake.Predictor{Value: blobs, Before: func(context.Context, inference.BlockIndex) error { cancel(); return nil }}
+	plan, err := mapping.NewPlan(src, inputs(p))
+	require.NoError(t, err)
+	dir := t.TempDir()
+	_, _, err = mapping.Map(ctx, plan, p, dir, func() {})
+	require.ErrorIs(t, err, context.Canceled)
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left, "no temporary files")
+
+	bad := errors.New("no such band")
+	p = &fake.Predictor{Value: blobs, Before: func(context.Context, inference.BlockIndex) error { return bad }}
+	_, _, err = mapping.Map(context.Background(), plan, p, dir, func() {})
+	require.ErrorIs(t, err, bad)
+	assert.True(t, strings.Contains(err.Error(), "block column"))
+}
