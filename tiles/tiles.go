@@ -37,6 +37,7 @@ var (
 	ErrUnknownTMS    = errors.New("unknown tile matrix set")
 	ErrOutsideLimits = errors.New("tile outside the limits")
 	ErrBadView       = errors.New("bad view") // empty bbox, size 0 or too large
+	ErrBusy          = errors.New("too many maps are being drawn")
 )
 
 // View is a map to draw.

@@ -1,0 +1,81 @@
+package tiles
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/basicfont"
+	"golang.org/x/image/math/fixed"
+)
+
+const (
+	legendRow    = 20 // pixels an entry
+	legendSwatch = 28
+	legendPad    = 6
+	legendMax    = 2048 // pixels a side
+)
+
+// LegendImage draws a style's legend as PNG; the empty style is the layer's
+// default. Width and height 0 mean what the entries need; smaller ones than
+// that cut it off, as clients that ask for an icon expect.
+func (e *Engine) LegendImage(l Layer, style string, width, height int) ([]byte, error) {
+	s, err := e.style(l, style)
+	if err != nil {
+		return nil, err
+	}
+	if width < 0 || height < 0 || width > legendMax || height > legendMax {
+		return nil, fmt.Errorf("%w: a legend of %d×%d pixels; up to %d×%d can be had", ErrBadView, width, height, legendMax, legendMax)
+	}
+	entries := s.Legend
+	if len(entries) == 0 {
+		entries = []Legend{{Label: "red", Color: color.NRGBA{R: 200, A: 255}}, {Label: "green", Color: color.NRGBA{G: 160, A: 255}}, {Label: "blue", Color: color.NRGBA{B: 210, A: 255}}}
+	}
+	face := basicfont.Face7x13
+	needed := 0
+	for _, entry := range entries {
+		needed = max(needed, font.MeasureString(face, entry.Label).Ceil())
+	}
+	if width == 0 {
+		width = 3*legendPad + legendSwatch + needed
+	}
+	if height == 0 {
+		height = 2*legendPad + legendRow*len(entries)
+	}
+	img := image.NewNRGBA(image.Rect(0, 0, width, height))
+	draw.Draw(img, img.Rect, image.White, image.Point{}, draw.Src)
+	if width < legendSwatch+2*legendPad || height < legendRow { // an icon: the strongest colour alone
+		draw.Draw(img, img.Rect, image.NewUniform(entries[len(entries)/2].Color), image.Point{}, draw.Over)
+		return e.encoder.png(img)
+	}
+	for i, entry := range entries {
+		top := legendPad + i*legendRow
+		swatch := image.Rect(legendPad, top+2, legendPad+legendSwatch, top+legendRow-2)
+		if entry.Color == hatchColor {
+			drawHatch(img, swatch)
+		} else {
+			draw.Draw(img, swatch, image.NewUniform(entry.Color), image.Point{}, draw.Over)
+		}
+		text := font.Drawer{Dst: img, Src: image.NewUniform(legendInk), Face: face,
+			Dot: fixed.P(2*legendPad+legendSwatch, top+legendRow/2+face.Ascent/2-1)}
+		text.DrawString(entry.Label)
+	}
+	return e.encoder.png(img)
+}
+
+// drawHatch fills a swatch as hatch does cloud.
+func drawHatch(img *image.NRGBA, r image.Rectangle) {
+	r = r.Intersect(img.Rect)
+	ground := over(cloudTint, color.NRGBA{R: 200, G: 200, B: 200, A: 255})
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			c := ground
+			if (x+y)%hatchPeriod < hatchWidth {
+				c = over(hatchColor, ground)
+			}
+			img.SetNRGBA(x, y, c)
+		}
+	}
+}

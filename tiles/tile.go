@@ -1,0 +1,104 @@
+package tiles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"scarp/cache"
+)
+
+// keyVersion is part of the keys of tiles: raise it when the same request draws differently.
+const keyVersion = "v1"
+
+// Tile draws a tile, or finds it in the cache.
+func (e *Engine) Tile(ctx context.Context, t Tile) (out Rendered, err error) {
+	defer e.observe(Observation{Layer: t.Layer, Tile: true}, time.Now(), &out, &err)
+	set, matrix, err := e.matrix(t.MatrixSet, t.Matrix)
+	if err != nil {
+		return Rendered{}, err
+	}
+	if t.Scale == 0 {
+		t.Scale = 1
+	}
+	if t.Scale < 1 || t.Scale > 2 {
+		return Rendered{}, fmt.Errorf("%w: scale %d; tiles come at 1 (256 pixels) and 2 (512 pixels)", ErrBadView, t.Scale)
+	}
+	d, err := e.resolve(ctx, t.Event, t.Layer, t.Model, t.Style, t.Run, t.Format)
+	if err != nil {
+		return Rendered{}, err
+	}
+	if l := e.Limits(*set, t.Matrix, d.src.Bounds()); !l.contains(t.Row, t.Col) {
+		return Rendered{}, fmt.Errorf("%w: %s/%d/%d/%d of %s; rows %d to %d and columns %d to %d show it",
+			ErrOutsideLimits, t.MatrixSet, t.Matrix, t.Row, t.Col, t.Event, l.MinRow, l.MaxRow, l.MinCol, l.MaxCol)
+	}
+	d.finish.transparent, d.finish.background = true, opaque(nil)
+	side := matrix.TileSize * t.Scale
+	d.finish.frame = frame{epsg: set.EPSG, bbox: matrix.bounds(t.Row, t.Col), width: side, height: side}
+
+	key := tileKey(d, t)
+	if e.deps.Cache != nil {
+		// A cache that fails is no reason to fail: the tile can be drawn.
+		entry, tier, err := e.deps.Cache.Get(ctx, key)
+		if err == nil && tier != cache.Miss {
+			if r, ok := kept(entry.Value, d.finish.format, tier); ok {
+				return r, nil
+			}
+		}
+		if ctx.Err() != nil {
+			return Rendered{}, ctx.Err()
+		}
+	}
+	return e.flights.do(ctx, key, func(ctx context.Context) (Rendered, error) { return e.drawTile(ctx, d, t, key) })
+}
+
+// drawTile draws a tile and keeps it if it is complete.
+func (e *Engine) drawTile(ctx context.Context, d drawing, t Tile, key string) (Rendered, error) {
+	var r Rendered
+	if d.finish.format == formatMVT {
+		data, err := e.vectorTile(ctx, d)
+		if err != nil {
+			return Rendered{}, err
+		}
+		r = newRendered(data, formatMVT, true)
+	} else {
+		data, complete, err := e.draw(ctx, d)
+		if err != nil {
+			return Rendered{}, err
+		}
+		r = newRendered(data, d.finish.format, complete)
+	}
+	if r.Complete && e.deps.Cache != nil {
+		if err := e.deps.Cache.Put(ctx, key, r.keep()); err != nil && !errors.Is(err, context.Canceled) {
+			e.deps.Log.Warn("keep a tile", "event", t.Event, "layer", t.Layer, "key", key, "error", err)
+		}
+	}
+	return r, nil
+}
+
+// tileKey names all that a tile's bytes depend on.
+func tileKey(d drawing, t Tile) string {
+	var space [192]byte
+	k := append(space[:0], "tiles/"...)
+	k = append(append(k, t.Event...), '/')
+	k = append(append(k, d.src.Revision()...), '/')
+	k = append(append(k, keyVersion...), '/')
+	switch {
+	case d.model != nil:
+		k = append(k, d.model.Digest...)
+	case d.run != "":
+		k = append(append(k, "run-"...), d.run...)
+	default:
+		k = append(k, '-')
+	}
+	k = append(append(append(k, '/'), d.layer...), '/')
+	k = append(append(k, d.style...), '/')
+	k = append(append(k, t.MatrixSet...), '/')
+	for _, n := range [...]int{t.Matrix, t.Row, t.Col, t.Scale} {
+		k = append(strconv.AppendInt(k, int64(n), 10), '/')
+	}
+	return string(append(k, d.finish.format[strings.LastIndexByte(d.finish.format, '/')+1:]...))
+}
