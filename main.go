@@ -1,0 +1,13 @@
+// Command scarp maps newly triggered landslides from pairs of Sentinel-2 images and serves the map.
+package main
+
+import (
+	"context"
+	"os"
+
+	"scarp/server/cli"
+)
+
+func main() {
+	os.Exit(cli.Execute(context.Background(), os.Args[1:]))
+}
