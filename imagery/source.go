@@ -45,7 +45,7 @@ type Window struct {
 	Width, Height int
 	// Pre and Post hold one layer a requested band: harmonised digital numbers,
 	// reflectance × 10000. Where a band is absent from every scene of the side
-	// the layer is nil and the band's name is in Missing.
+	// the layer is nil (see [Source.HasBand]).
 	Pre, Post [][]uint16
 	Terrain   [][]float32
 	// PreCloud and PostCloud hold cloud classes; nil unless asked for.

@@ -1,0 +1,244 @@
+package imagery
+
+import (
+	"context"
+	"fmt"
+)
+
+// How clear a pixel of a scene is: where scenes overlap the lowest wins.
+const (
+	rankClear uint8 = iota
+	rankShadow
+	rankThin
+	rankThick
+	rankEmpty
+)
+
+// sclRank and rankCloud translate between the scene classification of L2A
+// (Sen2Cor: 0 no data, 1 saturated or defective, 3 cloud shadow, 8 and 9 cloud
+// of medium and high probability, 10 thin cirrus), ranks and cloud classes.
+func sclRank(class uint16) uint8 {
+	switch class {
+	case 0, 1:
+		return rankEmpty
+	case 3:
+		return rankShadow
+	case 10:
+		return rankThin
+	case 8, 9:
+		return rankThick
+	}
+	return rankClear
+}
+
+func rankCloud(rank uint8) uint8 {
+	switch rank {
+	case rankShadow:
+		return Shadow
+	case rankThin:
+		return ThinCloud
+	case rankThick:
+		return ThickCloud
+	}
+	return Clear
+}
+
+// mosaic is the reading of one side.
+type mosaic struct {
+	*reading
+	scenes []*scene // those that touch the window, the closest to the trigger first
+	ranks  [][]uint8
+	kept   map[*layer][]uint16 // validity layers, which are often asked for as bands too
+	buffer []uint16
+}
+
+// side reads the bands of a side, and its clouds and validity if asked for.
+func (rd *reading) side(ctx context.Context, side Side, bands []string, clouds bool) (layers [][]uint16, cloud, valid []uint8, err error) {
+	if len(bands) == 0 {
+		return nil, nil, nil, nil
+	}
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			err = fmt.Errorf("%s: %w", side, err)
+		}
+	}()
+	m := &mosaic{reading: rd, kept: map[*layer][]uint16{}}
+	for _, sc := range rd.sides[side] {
+		if !sc.footprint.Intersect(rd.view.rect).Empty() {
+			m.scenes = append(m.scenes, sc)
+		}
+	}
+	m.ranks = make([][]uint8, len(m.scenes))
+	n := rd.view.width * rd.view.height
+	// One allocation for all layers of the side.
+	backing := make([]uint16, n*len(bands))
+	layers = make([][]uint16, len(bands))
+	if clouds {
+		if cloud, valid, err = m.clouds(ctx); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	for i, band := range bands {
+		if !rd.HasBand(side, band) {
+			continue
+		}
+		layers[i] = backing[i*n : (i+1)*n : (i+1)*n]
+		if err := m.band(ctx, band, layers[i]); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	return layers, cloud, valid, nil
+}
+
+// band reads a band from the clearest of the scenes that have it.
+func (m *mosaic) band(ctx context.Context, band string, out []uint16) error {
+	var with []int
+	for i, sc := range m.scenes {
+		if sc.layers[band] != nil {
+			with = append(with, i)
+		}
+	}
+	switch len(with) {
+	case 0:
+		return nil // no scene with it reaches the window: no data
+	case 1:
+		return m.layer(ctx, m.scenes[with[0]].layers[band], out)
+	}
+	choice, used, err := m.choose(ctx, with)
+	if err != nil {
+		return err
+	}
+	if used == 1 {
+		return m.layer(ctx, m.scenes[choice[0]].layers[band], out)
+	}
+	if m.buffer == nil {
+		m.buffer = make([]uint16, len(out))
+	}
+	for _, i := range with {
+		if !contains(choice, uint8(i)) {
+			continue
+		}
+		if err := m.layer(ctx, m.scenes[i].layers[band], m.buffer); err != nil {
+			return err
+		}
+		for p, c := range choice {
+			if c == uint8(i) {
+				out[p] = m.buffer[p]
+			}
+		}
+	}
+	return nil
+}
+
+// layer reads a layer, or copies it where it was read before.
+func (m *mosaic) layer(ctx context.Context, l *layer, out []uint16) error {
+	if kept, ok := m.kept[l]; ok {
+		copy(out, kept)
+		return nil
+	}
+	return m.fill(ctx, l, out)
+}
+
+// choose returns for every pixel the index of the clearest scene among some;
+// the first of equals. used is the number of scenes that were chosen at all.
+func (m *mosaic) choose(ctx context.Context, among []int) (choice []uint8, used int, err error) {
+	n := m.view.width * m.view.height
+	choice = make([]uint8, n)
+	best := make([]uint8, n)
+	for k, i := range among {
+		rank, err := m.rank(ctx, i)
+		if err != nil {
+			return nil, 0, err
+		}
+		left, won := false, k == 0
+		for p, r := range rank {
+			if k == 0 || r < best[p] {
+				best[p], choice[p] = r, uint8(i)
+				won = true
+			}
+			left = left || best[p] != rankClear
+		}
+		if won {
+			used++
+		}
+		if !left {
+			break // nothing can be clearer
+		}
+	}
+	// A scene that won pixels may have lost all of them again.
+	used = 0
+	for _, i := range among {
+		if contains(choice, uint8(i)) {
+			used++
+		}
+	}
+	return choice, used, nil
+}
+
+func contains(choice []uint8, i uint8) bool {
+	for _, c := range choice {
+		if c == i {
+			return true
+		}
+	}
+	return false
+}
+
+// rank returns how clear each pixel of a scene is.
+func (m *mosaic) rank(ctx context.Context, i int) ([]uint8, error) {
+	if m.ranks[i] != nil {
+		return m.ranks[i], nil
+	}
+	sc := m.scenes[i]
+	n := m.view.width * m.view.height
+	rank := make([]uint8, n)
+	if sc.scl != nil {
+		classes := getScratch(n)
+		defer putScratch(classes)
+		if err := m.fill(ctx, sc.scl, classes); err != nil {
+			return nil, err
+		}
+		for p, c := range classes {
+			rank[p] = sclRank(c)
+		}
+	}
+	l := sc.validity()
+	data, ok := m.kept[l]
+	if !ok {
+		data = make([]uint16, n)
+		if err := m.fill(ctx, l, data); err != nil {
+			return nil, err
+		}
+		m.kept[l] = data
+	}
+	for p, v := range data {
+		if v == 0 {
+			rank[p] = rankEmpty
+		}
+	}
+	m.ranks[i] = rank
+	return rank, nil
+}
+
+// clouds returns cloud classes and validity of the mosaic.
+func (m *mosaic) clouds(ctx context.Context) (cloud, valid []uint8, err error) {
+	n := m.view.width * m.view.height
+	cloud, valid = make([]uint8, n), make([]uint8, n)
+	if len(m.scenes) == 0 {
+		return cloud, valid, nil
+	}
+	all := make([]int, len(m.scenes))
+	for i := range all {
+		all[i] = i
+	}
+	choice, _, err := m.choose(ctx, all)
+	if err != nil {
+		return nil, nil, err
+	}
+	for p, i := range choice {
+		if r := m.ranks[i][p]; r != rankEmpty {
+			valid[p], cloud[p] = 1, rankCloud(r)
+		}
+	}
+	return cloud, valid, nil
+}

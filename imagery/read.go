@@ -1,0 +1,108 @@
+package imagery
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// maxReadPixels bounds the pixels of one result layer (8192×8192).
+const maxReadPixels = 1 << 26
+
+// Read implements [Source].
+func (s *source) Read(ctx context.Context, r Request) (*Window, error) {
+	w, err := s.read(ctx, r)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("read event %s, window %s: %w", s.event.ID, r.Rect, err)
+	}
+	return w, nil
+}
+
+func (s *source) read(ctx context.Context, r Request) (*Window, error) {
+	v, err := s.view(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	defer s.end()
+	rd := &reading{source: s, view: v, places: map[geometry]*coords{}}
+	w := &Window{Rect: r.Rect, Width: v.width, Height: v.height}
+	if w.Pre, w.PreCloud, w.PreValid, err = rd.side(ctx, Pre, r.Pre, r.Clouds); err != nil {
+		return nil, err
+	}
+	if w.Post, w.PostCloud, w.PostValid, err = rd.side(ctx, Post, r.Post, r.Clouds); err != nil {
+		return nil, err
+	}
+	if w.Terrain, w.TerrainValid, err = rd.terrain(ctx, r.Terrain); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// view checks a request.
+func (s *source) view(r Request) (view, error) {
+	v := view{grid: s.grid, rect: r.Rect, width: r.Width, height: r.Height}
+	if v.width == 0 && v.height == 0 {
+		v.width, v.height = r.Rect.W, r.Rect.H
+	}
+	switch {
+	case r.Rect.Empty() || !s.grid.Rect().Contains(r.Rect):
+		return v, fmt.Errorf("the window must have pixels and lie in the grid of %d×%d", s.grid.Width, s.grid.Height)
+	case v.width < 1 || v.height < 1 || v.width > r.Rect.W || v.height > r.Rect.H:
+		return v, fmt.Errorf("a result of %d×%d pixels was asked for; expected 1×1 to the window's own size", v.width, v.height)
+	case v.width > maxReadPixels/v.height:
+		return v, fmt.Errorf("a result of %d×%d pixels was asked for; at most %d pixels can be read at once", v.width, v.height, maxReadPixels)
+	}
+	for _, b := range slices.Concat(r.Pre, r.Post) {
+		if !slices.Contains(Bands(), b) {
+			return v, fmt.Errorf("band %q is unknown: expected one of %v", b, Bands())
+		}
+	}
+	for _, t := range r.Terrain {
+		if t != Elevation && t != Slope && t != Aspect {
+			return v, fmt.Errorf("terrain layer %q is unknown: expected %s, %s or %s", t, Elevation, Slope, Aspect)
+		}
+	}
+	return v, nil
+}
+
+// reading is one Read under way.
+type reading struct {
+	*source
+	view   view
+	places map[geometry]*coords // layers on the same pixels share their places
+}
+
+func (rd *reading) place(g geometry) (*coords, error) {
+	if c := rd.places[g]; c != nil {
+		return c, nil
+	}
+	c, err := rd.transforms.place(rd.view, g)
+	if err != nil {
+		return nil, err
+	}
+	rd.places[g] = c
+	return c, nil
+}
+
+// fill reads a layer of a scene into out.
+func (rd *reading) fill(ctx context.Context, l *layer, out []uint16) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c, err := rd.place(l.geometry)
+	if err == nil && l.name == sclName {
+		err = l.readClassLayer(ctx, rd.view, c, out)
+	} else if err == nil {
+		err = l.readLayer(ctx, rd.view, c, out)
+	}
+	if err != nil {
+		return fmt.Errorf("band %s of %s: %w", l.name, l.ref, err)
+	}
+	return nil
+}
