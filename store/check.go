@@ -1,13 +1,19 @@
 package store
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/paulmach/orb"
 	"github.com/peterstace/simplefeatures/geom"
+
+	"scarp/imagery"
 )
 
 // ErrInvalid is returned (wrapped) for a run, landslide or query that can't be
@@ -21,6 +27,11 @@ var ErrInvalid = errors.New("invalid")
 func Prepare(r Run, landslides []Landslide, now time.Time) (Run, []Landslide, error) {
 	if r.ID == "" || r.Event == "" {
 		return r, nil, fmt.Errorf("%w run: id %q and event %q must not be empty", ErrInvalid, r.ID, r.Event)
+	}
+	for _, text := range []string{r.ID, r.Event, r.Model, r.ModelVersion} {
+		if !storable(text) {
+			return r, nil, fmt.Errorf("%w run %q: the text %q is not UTF-8, or holds a NUL character", ErrInvalid, r.ID, text)
+		}
 	}
 	if r.Published.IsZero() {
 		r.Published = now
@@ -66,8 +77,14 @@ func (l Landslide) check() error {
 			return fmt.Errorf("an attribute is %v: every number must be finite", f)
 		}
 	}
+	if !storable(l.Model) || !storable(l.ModelVersion) {
+		return fmt.Errorf("the model's name %q or version %q is not UTF-8, or holds a NUL character", l.Model, l.ModelVersion)
+	}
 	return CheckPolygon(l.Geometry)
 }
+
+// storable says whether both stores can keep the text.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
 // CheckPolygon says why p is not a valid OGC simple feature in longitude and
 // latitude: rings that are open, cross themselves or each other, holes outside
@@ -157,4 +174,21 @@ func (q Query) Boxes() []orb.Bound {
 		{Min: orb.Point{w, s}, Max: orb.Point{180, n}},
 		{Min: orb.Point{-180, s}, Max: orb.Point{e, n}},
 	}
+}
+
+// EventJSON is the event's definition as the stores keep it. It refuses what
+// can't be kept (ErrInvalid): no id, broken UTF-8, or a NUL character in a text.
+func EventJSON(e imagery.Event) ([]byte, error) {
+	if e.ID == "" {
+		return nil, fmt.Errorf("%w event: its id is empty", ErrInvalid)
+	}
+	definition, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("%w event %q: %w", ErrInvalid, e.ID, err)
+	}
+	whole := storable(e.ID) && storable(e.Title) && storable(e.Trigger.Type)
+	if !whole || bytes.Contains(definition, []byte(`\u0000`)) {
+		return nil, fmt.Errorf("%w event %q: a text of it is not UTF-8, or holds a NUL character", ErrInvalid, e.ID)
+	}
+	return definition, nil
 }

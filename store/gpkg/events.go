@@ -39,12 +39,9 @@ func (m *moment) Scan(src any) error {
 
 // PutEvent adds or replaces the event; its runs stay.
 func (s *Store) PutEvent(ctx context.Context, e imagery.Event) error {
-	if e.ID == "" {
-		return fmt.Errorf("%w event: its id is empty", store.ErrInvalid)
-	}
-	definition, err := json.Marshal(e)
+	definition, err := store.EventJSON(e)
 	if err != nil {
-		return fmt.Errorf("%w event %s: %w", store.ErrInvalid, e.ID, err)
+		return err
 	}
 	return s.update(ctx, "store event "+e.ID+" in", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `

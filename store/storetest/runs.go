@@ -158,6 +158,9 @@ func unknown(t *testing.T, s store.Store) {
 		"run to delete":           func() error { return s.DeleteRun(ctx, "x") },
 		"event to publish a run":  func() error { return s.Publish(ctx, NewRun("y", "x", 1), nil) },
 		"quoted as in an attack":  func() error { _, err := s.Event(ctx, "x' OR '1'='1"); return err },
+		"NUL in an event":         func() error { _, err := s.Event(ctx, "a\x00"); return err },
+		"broken UTF-8 in a run":   func() error { _, err := s.Run(ctx, "\xff"); return err },
+		"NUL in a query":          func() error { _, err := s.Landslides(ctx, store.Query{Event: "a\x00"}); return err },
 		"landslide with id zero":  func() error { _, err := s.Landslide(ctx, "known", 0); return err },
 		"landslide of a negative": func() error { _, err := s.Landslide(ctx, "known", -1); return err },
 	} {
@@ -191,6 +194,13 @@ func refusesInvalid(t *testing.T, s store.Store) {
 	_, err := s.Run(t.Context(), "run")
 	assert.ErrorIs(t, err, store.ErrNotFound)
 	assert.ErrorIs(t, s.Publish(t.Context(), store.Run{Event: "e"}, nil), store.ErrInvalid, "a run without an id")
+	assert.ErrorIs(t, s.Publish(t.Context(), NewRun("a\x00b", "e", 1), nil), store.ErrInvalid)
+	for _, text := range []string{"a\x00b", "a\xff"} {
+		e := Event("e2")
+		e.Title = text
+		assert.ErrorIs(t, s.PutEvent(t.Context(), e), store.ErrInvalid)
+	}
+	assert.ErrorIs(t, s.PutEvent(t.Context(), Event("")), store.ErrInvalid)
 }
 
 func refusalLeavesOld(t *testing.T, s store.Store) {

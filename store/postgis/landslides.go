@@ -1,0 +1,196 @@
+package postgis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/encoding/ewkb"
+	"github.com/paulmach/orb/encoding/wkb"
+
+	"scarp/store"
+)
+
+var selectLandslide = `SELECT id, ST_AsBinary(geom), ` + strings.TrimPrefix(landslideColumns, "geom, ") + ` FROM scarp.landslides l `
+
+// Landslides answers a query on one state of the database: the page and its
+// count belong together whatever is published meanwhile.
+func (s *Store) Landslides(ctx context.Context, q store.Query) (store.Page, error) {
+	q, err := q.Normal()
+	if err != nil {
+		return store.Page{}, err
+	}
+	var page store.Page
+	err = s.view(ctx, "read landslides from", func(tx pgx.Tx) error {
+		where, err := selection(ctx, tx, q)
+		if err != nil || where == nil {
+			return err
+		}
+		if page.Matched, err = where.count(ctx, tx); err != nil {
+			return err
+		}
+		page.Landslides, page.Next, err = where.page(ctx, tx, q.After, q.Limit)
+		return err
+	})
+	return page, err
+}
+
+// Landslide reads one landslide.
+func (s *Store) Landslide(ctx context.Context, event string, id int64) (store.Landslide, error) {
+	rows, err := s.pool.Query(ctx, selectLandslide+`WHERE id = $1 AND event = $2`, id, event)
+	if err != nil {
+		return store.Landslide{}, s.explain(fmt.Sprintf("read landslide %d from", id), err)
+	}
+	l, err := pgx.CollectExactlyOneRow(rows, scanLandslide)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return store.Landslide{}, fmt.Errorf("landslide %d of event %q: %w", id, event, store.ErrNotFound)
+	}
+	if err != nil {
+		return store.Landslide{}, s.explain(fmt.Sprintf("read landslide %d from", id), err)
+	}
+	return l, nil
+}
+
+// condition is the WHERE of a query, without its paging.
+type condition struct {
+	terms []string
+	args  []any
+}
+
+// and adds a term in which each ? is one of args.
+func (c *condition) and(term string, args ...any) {
+	for _, arg := range args {
+		c.args = append(c.args, arg)
+		term = strings.Replace(term, "?", fmt.Sprintf("$%d", len(c.args)), 1)
+	}
+	c.terms = append(c.terms, term)
+}
+
+// selection turns the query into a condition; nil means that nothing can match.
+func selection(ctx context.Context, tx pgx.Tx, q store.Query) (*condition, error) {
+	run, err := runOf(ctx, tx, q)
+	if err != nil {
+		return nil, err
+	}
+	c := &condition{}
+	switch {
+	case run != "":
+		c.and(`l.run = ?`, run)
+	case q.Event != "":
+		return nil, nil // an event without runs
+	default:
+		c.and(`l.run IN (SELECT latest_run FROM scarp.events)`)
+	}
+	if !q.From.IsZero() {
+		c.and(`l.post_date >= ?`, q.From)
+	}
+	if !q.To.IsZero() {
+		c.and(`l.post_date <= ?`, q.To)
+	}
+	if q.MinArea > 0 {
+		c.and(`l.area_m2 >= ?`, q.MinArea)
+	}
+	return c, c.within(q)
+}
+
+// runOf says which run the query is for, empty for the latest of every event.
+func runOf(ctx context.Context, tx pgx.Tx, q store.Query) (string, error) {
+	if q.Run != "" {
+		var event string
+		err := tx.QueryRow(ctx, `SELECT event FROM scarp.runs WHERE id = $1`, q.Run).Scan(&event)
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && q.Event != "" && q.Event != event {
+			return "", noRun(q.Run)
+		}
+		return q.Run, err
+	}
+	if q.Event == "" {
+		return "", nil
+	}
+	var latest *string
+	err := tx.QueryRow(ctx, `SELECT latest_run FROM scarp.events WHERE id = $1`, q.Event).Scan(&latest)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", noEvent(q.Event)
+	}
+	if err != nil || latest == nil {
+		return "", err
+	}
+	return *latest, nil
+}
+
+// within adds the bounding box; ST_Intersects uses the spatial index.
+func (c *condition) within(q store.Query) error {
+	boxes := q.Boxes()
+	if len(boxes) == 0 {
+		return nil
+	}
+	var terms []string
+	var args []any
+	for _, b := range boxes {
+		box, err := ewkb.Marshal(shape(b), srid)
+		if err != nil {
+			return fmt.Errorf("encode bounding box: %w", err)
+		}
+		terms = append(terms, `ST_Intersects(l.geom, ST_GeomFromEWKB(?::bytea))`)
+		args = append(args, box)
+	}
+	c.and(`(`+strings.Join(terms, ` OR `)+`)`, args...)
+	return nil
+}
+
+// shape is the box as a valid geometry: a point or a line where it has no area.
+func shape(b orb.Bound) orb.Geometry {
+	switch {
+	case b.Min == b.Max:
+		return b.Min
+	case b.Min[0] == b.Max[0] || b.Min[1] == b.Max[1]:
+		return orb.LineString{b.Min, b.Max}
+	}
+	return b.ToPolygon()
+}
+
+func (c *condition) count(ctx context.Context, tx pgx.Tx) (n int, err error) {
+	err = tx.QueryRow(ctx, `SELECT count(*) FROM scarp.landslides l WHERE `+strings.Join(c.terms, ` AND `), c.args...).Scan(&n)
+	return n, err
+}
+
+// page reads one more than the limit, to know whether there is a next page.
+func (c *condition) page(ctx context.Context, tx pgx.Tx, after int64, limit int) ([]store.Landslide, int64, error) {
+	n := len(c.args)
+	rows, err := tx.Query(ctx, selectLandslide+`WHERE `+strings.Join(c.terms, ` AND `)+
+		fmt.Sprintf(` AND l.id > $%d ORDER BY l.id LIMIT $%d`, n+1, n+2), append(append([]any{}, c.args...), after, limit+1)...)
+	if err != nil {
+		return nil, 0, err
+	}
+	page, err := pgx.CollectRows(rows, scanLandslide)
+	if err != nil || len(page) == 0 {
+		return nil, 0, err
+	}
+	if len(page) > limit {
+		return page[:limit], page[limit-1].ID, nil
+	}
+	return page, 0, nil
+}
+
+func scanLandslide(row pgx.CollectableRow) (store.Landslide, error) {
+	var l store.Landslide
+	var geometry []byte
+	err := row.Scan(&l.ID, &geometry, &l.Event, &l.Run, &l.Area, &l.Perimeter, &l.Length, &l.Width, &l.ProbMean, &l.ProbMax,
+		&l.ElevMin, &l.ElevMax, &l.ElevMean, &l.SlopeMean, &l.Aspect, &l.DeltaNDVI, &l.CloudAdjacent,
+		&l.PreDate, &l.PostDate, &l.Model, &l.ModelVersion)
+	if err != nil {
+		return store.Landslide{}, err
+	}
+	g, err := wkb.Unmarshal(geometry)
+	if err != nil {
+		return store.Landslide{}, fmt.Errorf("landslide %d: %w", l.ID, err)
+	}
+	polygon, ok := g.(orb.Polygon)
+	if !ok {
+		return store.Landslide{}, fmt.Errorf("landslide %d is a %s, not a polygon", l.ID, g.GeoJSONType())
+	}
+	l.Geometry, l.PreDate, l.PostDate = polygon, l.PreDate.UTC(), l.PostDate.UTC()
+	return l, nil
+}
