@@ -12,23 +12,22 @@ func cloudy(w, h int, p *params, d *dateParams) *sky {
 	s := &sky{}
 	r := stream(p.seed, "clouds "+d.name)
 	if d.cloud > 0 {
-		field := noise(r, w, h, between(r, 30, 140), 6, between(r, 0.5, 0.62))
-		level := quantile(field, 1-d.cloud)
-		soft := float32(between(r, 0.25, 1.2))
-		s.cloud = make([]float32, w*h)
-		for i, v := range field {
-			s.cloud[i] = 0.98 * smoothstep(v, level-0.15*soft, level+soft)
-		}
+		// The field reaches beyond the image by as far as shadows fall, so that clouds outside shade it too.
 		height := between(r, 60, 220) * math.Min(math.Tan(d.sunZenith), 2)
-		dx, dy := -height*math.Sin(d.sunAzimuth), height*math.Cos(d.sunAzimuth)
-		ix, iy := int(math.Round(dx)), int(math.Round(dy))
-		s.shadow = make([]float32, w*h)
+		ix, iy := int(math.Round(height*math.Sin(d.sunAzimuth))), int(math.Round(-height*math.Cos(d.sunAzimuth)))
+		fw, fh := w+max(ix, -ix), h+max(iy, -iy)
+		x0, y0 := max(-ix, 0), max(-iy, 0)
+		field := noise(r, fw, fh, between(r, 30, 140), 6, between(r, 0.5, 0.62))
+		s.cloud, s.shadow = make([]float32, w*h), make([]float32, w*h)
 		for y := range h {
-			// Clouds beyond the image are those of its other side.
-			sy := ((y-iy)%h + h) % h
-			for x := range w {
-				sx := ((x-ix)%w + w) % w
-				s.shadow[y*w+x] = s.cloud[sy*w+sx]
+			copy(s.cloud[y*w:(y+1)*w], field[(y+y0)*fw+x0:])
+			copy(s.shadow[y*w:(y+1)*w], field[(y+y0+iy)*fw+x0+ix:])
+		}
+		level := quantile(s.cloud, 1-d.cloud)
+		soft := float32(between(r, 0.25, 1.2))
+		for _, opacity := range [2][]float32{s.cloud, s.shadow} {
+			for i, v := range opacity {
+				opacity[i] = 0.98 * smoothstep(v, level-0.15*soft, level+soft)
 			}
 		}
 	}

@@ -82,7 +82,7 @@ type Ranges struct {
 // DefaultRanges are broad enough to cover humid tropics, temperate mountains, Mediterranean hills and semi-arid highlands.
 func DefaultRanges() Ranges {
 	return Ranges{
-		Steepness: Range{18, 43}, ChannelHead: Range{4, 50}, Roughness: Range{1, 5}, BaseElevation: Range{20, 2600}, ValleyFill: Range{2, 45},
+		Steepness: Range{21, 45}, ChannelHead: Range{4, 50}, Roughness: Range{1, 5}, BaseElevation: Range{20, 2600}, ValleyFill: Range{2, 45},
 		Forest: Range{0.25, 1}, Conifer: Range{0, 1}, Crops: Range{0, 0.9}, Rockiness: Range{0, 0.8}, Dryness: Range{0, 0.75}, Seasonality: Range{0, 1},
 		SoilRedness: Range{0, 1}, SoilBrightness: Range{0.6, 1.25}, DebrisRock: Range{0, 1},
 		Landslides: Range{0.008, 0.08}, SizeTail: Range{0.9, 1.5}, SmallestM2: Range{300, 1500}, Elongation: Range{2, 8}, Clustering: Range{0, 1},
@@ -94,7 +94,7 @@ func DefaultRanges() Ranges {
 // and rockier land, smaller and longer landslides. Seeds alone make unseen events; these make unseen kinds of event.
 func HeldOutRanges() Ranges {
 	r := DefaultRanges()
-	r.Steepness = Range{30, 46}
+	r.Steepness = Range{32, 48}
 	r.ChannelHead = Range{4, 14}
 	r.Rockiness = Range{0.5, 1}
 	r.Dryness = Range{0.4, 0.9}

@@ -55,6 +55,7 @@ func settle(w, h int, p *params, rel *relief) *land {
 	rockSlope := float32(58 - 22*p.rockiness)
 	barren := float32(2.9 - 1.9*p.rockiness*(0.3+p.dryness))
 	shrubLevel := float32(between(r, -1.2, 1.2))
+	general := generalSlope(w, h, rel)
 	parcels := newParcels(r.Float64()*math.Pi, between(r, 5, 16), between(r, 9, 30))
 
 	for y := range h {
@@ -74,7 +75,7 @@ func settle(w, h int, p *params, rel *relief) *land {
 				}
 			case s < 7 && rel.hand[i] > 1 && rel.hand[i] < 40 && wild[i]+0.5*l.broad[i] > townLevel:
 				l.class[i] = town
-			case s < cropSlope+3*wild[i] && kind[i] < cropLevel:
+			case s < cropSlope+3*wild[i] && kind[i] < cropLevel && general[i] < cropSlope+4:
 				l.class[i] = crop
 				l.field[i] = parcels.at(x, y, l.edge[i])
 			case woods[i] < woodsLevel:
@@ -92,6 +93,13 @@ func settle(w, h int, p *params, rel *relief) *land {
 		}
 	}
 	return l
+}
+
+// generalSlope is the mean slope in degrees over some hundred metres, where narrow crests and gullies don't count as level.
+func generalSlope(w, h int, rel *relief) []float32 {
+	const k = 10
+	coarse, cw, ch := shrink(rel.slope, w, h, k)
+	return upsample(coarse, cw, ch, 0.5/k-0.5, 0.5/k-0.5, 1.0/k, w, h)
 }
 
 // quantile returns the value below which the given share of a field lies, from a sample of it.

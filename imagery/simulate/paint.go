@@ -1,6 +1,9 @@
 package simulate
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // season gives the mixture of each class at a date: between its dry (or bare) and its green end member.
 type season struct {
@@ -76,7 +79,7 @@ func paint(w, h int, p *params, d *dateParams, rel *relief, l *land, pal *palett
 		}
 	}
 	snow(out, d, rel, now, l)
-	light(out, d, rel)
+	light(out, d, rel, castShadows(w, h, d, rel))
 	return out
 }
 
@@ -102,7 +105,7 @@ func snow(out []spectrum, d *dateParams, rel *relief, now []float32, l *land) {
 }
 
 // light shades every pixel by the angle between the ground and the sun, with sky light in the shade.
-func light(out []spectrum, d *dateParams, rel *relief) {
+func light(out []spectrum, d *dateParams, rel *relief, shade []float32) {
 	sz, cz := float32(math.Sin(d.sunZenith)), float32(math.Cos(d.sunZenith))
 	sx, sy := sz*float32(math.Sin(d.sunAzimuth)), -sz*float32(math.Cos(d.sunAzimuth))
 	var sky, scale spectrum
@@ -114,9 +117,39 @@ func light(out []spectrum, d *dateParams, rel *relief) {
 		gx, gy := rel.gx[i], rel.gy[i]
 		norm := float32(1 / math.Sqrt(float64(1+gx*gx+gy*gy)))
 		direct := max((cz-gx*sx-gy*sy)*norm, 0)
+		if shade != nil {
+			direct *= 1 - shade[i]
+		}
 		o := &out[i]
 		for b := range o {
 			o[b] *= (direct + sky[b]) * scale[b]
 		}
 	}
+}
+
+// castShadows tells how much of the sun's disc the relief hides from each pixel, or nil where the sun stands too high for it.
+func castShadows(w, h int, d *dateParams, rel *relief) []float32 {
+	rise := float32(10 / math.Tan(d.sunZenith)) // m a pixel
+	if rise > 10 {
+		return nil
+	}
+	highest := slices.Max(rel.smooth)
+	dx, dy := float32(math.Sin(d.sunAzimuth)), float32(-math.Cos(d.sunAzimuth))
+	out := make([]float32, w*h)
+	for y := range h {
+		for x := range w {
+			z := rel.smooth[y*w+x]
+			var above float32 // of the sun's ray, m
+			for k := float32(3); k < 150; k += 1.5 + 0.05*k {
+				px, py := int(float32(x)+0.5+dx*k), int(float32(y)+0.5+dy*k)
+				ray := z + rise*k
+				if px < 0 || py < 0 || px >= w || py >= h || ray > highest {
+					break
+				}
+				above = max(above, (rel.smooth[py*w+px]-ray)/k)
+			}
+			out[y*w+x] = clamp(above*0.5, 0, 1)
+		}
+	}
+	return out
 }

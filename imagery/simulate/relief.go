@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -69,6 +70,9 @@ func carve(w, h int, p *params) *relief {
 	f.route(z)
 	hand, size := f.fillValleys(z, float32(p.valleyFill))
 	channels := f.channels(w, h)
+	bend := newWarp(r, cw, ch)
+	z, hand, size = bend.grid(z), bend.grid(hand), bend.grid(size)
+	bend.channels(channels)
 
 	smooth := upsample(z, cw, ch, margin-1.0/3, margin-1.0/3, 1.0/demFactor, w, h)
 	hand10 := upsample(hand, cw, ch, margin-1.0/3, margin-1.0/3, 1.0/demFactor, w, h)
@@ -83,6 +87,58 @@ func carve(w, h int, p *params) *relief {
 	}
 	out.gx, out.gy, out.slope = gradients(out.z, w, h)
 	return out
+}
+
+// warp bends a grid of 30 m cells, so that valleys lose the eight directions in which a grid lets water run.
+type warp struct {
+	w, h   int
+	dx, dy []float32 // cells
+}
+
+func newWarp(r *rand.Rand, w, h int) *warp {
+	v := &warp{w: w, h: h, dx: noise(r, w, h, 22, 3, 0.5), dy: noise(r, w, h, 22, 3, 0.5)}
+	const reach = 1.6
+	for i := range v.dx {
+		v.dx[i] *= reach
+		v.dy[i] *= reach
+	}
+	return v
+}
+
+// grid returns the field as it is after bending, bilinearly.
+func (v *warp) grid(field []float32) []float32 {
+	out := make([]float32, len(field))
+	for y := range v.h {
+		for x := range v.w {
+			i := y*v.w + x
+			px := clamp(float32(x)+v.dx[i], 0, float32(v.w)-1.001)
+			py := clamp(float32(y)+v.dy[i], 0, float32(v.h)-1.001)
+			ix, iy := int(px), int(py)
+			fx, fy := px-float32(ix), py-float32(iy)
+			j := iy*v.w + ix
+			top := field[j] + (field[j+1]-field[j])*fx
+			bottom := field[j+v.w] + (field[j+v.w+1]-field[j+v.w])*fx
+			out[i] = top + (bottom-top)*fy
+		}
+	}
+	return out
+}
+
+// channels moves river reaches (in pixels of 10 m) to where bending takes them.
+func (v *warp) channels(all []channel) {
+	move := func(x, y *float32) {
+		cx, cy := (*x-1)/demFactor+margin, (*y-1)/demFactor+margin
+		px, py := cx, cy
+		for range 4 { // solve p + d(p) = c
+			i := min(max(int(py+0.5), 0), v.h-1)*v.w + min(max(int(px+0.5), 0), v.w-1)
+			px, py = cx-v.dx[i], cy-v.dy[i]
+		}
+		*x, *y = (px-margin)*demFactor+1, (py-margin)*demFactor+1
+	}
+	for i := range all {
+		move(&all[i].x0, &all[i].y0)
+		move(&all[i].x1, &all[i].y1)
+	}
 }
 
 // scaleToSlope stretches elevations (in cells) to metres such that a tenth of the land is steeper than the given angle.

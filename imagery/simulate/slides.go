@@ -173,7 +173,7 @@ func (s *shaper) run(r *rand.Rand, x, y, length, width float64, flows bool) {
 		t := at / length
 		k := profile(t, sourceEnd, track, toe)
 		// Head and toe are round.
-		head := math.Sqrt(math.Min(1, (at+0.3*step)/(0.6*width)))
+		head := math.Sqrt(math.Min(1, (at+0.3*step)/(0.9*width)))
 		foot := math.Sqrt(math.Min(1, (length-at)/(0.5*width)))
 		swing += 0.4 * r.NormFloat64() * step
 		radius := 0.5 * width * 1.15 * k * math.Min(head, foot) * (1 + 0.12*math.Sin(swing))
