@@ -90,7 +90,7 @@ func (l *lattice) measure(forward *projection) bool {
 	cx, cy := (minX+maxX)/2, (minY+maxY)/2
 	x, y := []float64{cx, cx + arm, cx}, []float64{cy, cy, cy + arm}
 	ok := make([]bool, 3)
-	_ = forward.TransformEx(x, y, nil, ok) // ok says which points failed
+	forward.transform(x, y, ok)
 	if !ok[0] || !ok[1] || !ok[2] {
 		return false
 	}
@@ -114,11 +114,11 @@ func (l *lattice) find(forward *projection) {
 		}
 	}
 	l.x0, l.y0, l.x1, l.y1 = 0, 0, l.frame.width, l.frame.height
-	_ = forward.TransformEx(x, y, nil, ok)
+	forward.transform(x, y, ok)
 	period, middle := forward.period(), x[n/2]
 	lowX, lowY, highX, highY := math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)
 	for i := range x {
-		if !ok[i] || math.IsNaN(x[i]) || math.IsNaN(y[i]) {
+		if !ok[i] {
 			return // a part of the grid has no place here: look everywhere
 		}
 		if period > 0 { // an event across the antimeridian stays in one piece
@@ -216,12 +216,9 @@ func (l *lattice) toGrid(inverse *projection, x, y []float64, ok []bool) {
 	for i := range x {
 		x[i], y[i] = l.frame.bbox[0]+x[i]*dx, l.frame.bbox[3]-y[i]*dy
 	}
-	_ = inverse.TransformEx(x, y, nil, ok)
+	inverse.transform(x, y, ok)
 	for i := range x {
 		x[i], y[i] = (x[i]-l.grid.OriginX)/imagery.PixelSize, (l.grid.OriginY-y[i])/imagery.PixelSize
-		if math.IsNaN(x[i]) || math.IsNaN(y[i]) || math.IsInf(x[i], 0) || math.IsInf(y[i], 0) {
-			ok[i] = false
-		}
 	}
 }
 

@@ -70,7 +70,7 @@ func (p *projections) pixelAt(g imagery.Grid, lon, lat float64) (x, y int, ok bo
 	}
 	defer project.release()
 	px, py, good := []float64{lon}, []float64{lat}, []bool{false}
-	_ = project.TransformEx(px, py, nil, good)
+	project.transform(px, py, good)
 	gx, gy := math.Floor((px[0]-g.OriginX)/imagery.PixelSize), math.Floor((g.OriginY-py[0])/imagery.PixelSize)
 	if !good[0] || !(gx >= 0 && gy >= 0 && gx < float64(g.Width) && gy < float64(g.Height)) {
 		return 0, 0, false, nil

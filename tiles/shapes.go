@@ -68,7 +68,7 @@ func (f frame) shape(project *projection, p orb.Polygon, margin float64) orb.Pol
 		for i, v := range ring {
 			x[i], y[i] = v[0], v[1]
 		}
-		_ = project.TransformEx(x, y, nil, ok)
+		project.transform(x, y, ok)
 		r := make(orb.Ring, len(ring))
 		shift := 0.0
 		if period > 0 && ok[0] { // the copy of the world that is next to the frame, for the whole polygon
@@ -130,10 +130,10 @@ func degreesBox(t *projection, minX, minY, maxX, maxY float64, steps int) *[4]fl
 			y = append(y, minY+(maxY-minY)*float64(i)/float64(steps))
 		}
 	}
-	_ = t.TransformEx(x, y, nil, ok)
+	t.transform(x, y, ok)
 	box := [4]float64{math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)}
 	for i := range x {
-		if !ok[i] || math.IsNaN(x[i]) || math.IsNaN(y[i]) || math.IsInf(x[i], 0) || math.IsInf(y[i], 0) || math.Abs(y[i]) > 90 {
+		if !ok[i] || math.Abs(y[i]) > 90 {
 			return nil
 		}
 		// Neighbours are less than half the Earth apart: follow them across the antimeridian.
