@@ -1,5 +1,11 @@
 package inference
 
+import (
+	"time"
+
+	"scarp/cache"
+)
+
 // BlockSize is the side of a block in pixels.
 const BlockSize = 256
 
@@ -18,11 +24,18 @@ const (
 // 2^n × 2^n pixels of it as one. Column and row count blocks from the upper left.
 type BlockIndex struct{ Level, Col, Row int }
 
+// MaxLevel is the highest level of overviews: a pixel of it shows 655 km.
+const MaxLevel = 16
+
 // Block is the prediction for one block.
 type Block struct {
 	Index BlockIndex
 	// Pixels has BlockSize×BlockSize bytes, row-major. Do not write to it: blocks are shared.
 	Pixels []uint8
+	// Modified is when the block was computed, and Tier where it was found
+	// (cache.Miss: it was computed for this call).
+	Modified time.Time
+	Tier     cache.Tier
 }
 
 // Priority orders work in the scheduler.

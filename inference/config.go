@@ -1,0 +1,127 @@
+package inference
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"scarp/cache"
+)
+
+// Config configures an [Engine]. Zero numbers stand for the defaults, which
+// are the best that were measured (see the package's benchmarks).
+type Config struct {
+	// Runtime is ONNX Runtime; Models what may be served, as [LoadModels] gives them.
+	Runtime *Runtime
+	Models  []*Model
+	// DefaultModel is the name of the model that the empty name means; empty is the first.
+	DefaultModel string
+	// Cache keeps blocks. The engine does not close it.
+	Cache cache.Cache
+
+	// Workers is how many patches run at a time; 0 is the number of cores, at most 4.
+	// Threads is the number of threads within a run; 0 is cores / Workers.
+	Workers, Threads int
+	// Readers is how many patches are read ahead at a time; 0 is Workers.
+	Readers int
+	// SessionBytes bounds the memory of loaded models (those in use stay); 0 is 2 GiB.
+	SessionBytes int64
+	// PatchBytes bounds the patches that are kept for neighbouring blocks; 0 is 64 MiB.
+	PatchBytes int64
+	// MaxInteractive is how many calls with priority Interactive may wait before
+	// others get a BusyError; 0 is 512. MaxBatch is how many with priority Batch
+	// are computed at a time, others waiting in line; 0 is 4 × Workers, at least 8.
+	MaxInteractive, MaxBatch int
+
+	// Hooks are called at events, for metrics.
+	Hooks Hooks
+}
+
+// Hooks are told what happens, for metrics. Any may be nil; they must be quick
+// and safe for use by many goroutines.
+type Hooks struct {
+	// Run is called after each run of a network with the time that ONNX Runtime took.
+	Run func(model string, took time.Duration)
+	// Block is called when a block was delivered with where it was found and how long it took.
+	Block func(tier cache.Tier, took time.Duration)
+}
+
+// NewEngine returns an engine that serves the models. Close it to stop its goroutines.
+func NewEngine(c Config) (*Engine, error) {
+	if c.Runtime == nil || c.Cache == nil {
+		return nil, errors.New("new inference engine: Runtime and Cache are needed")
+	}
+	if len(c.Models) == 0 {
+		return nil, errors.New("new inference engine: there is no model to serve")
+	}
+	for _, n := range []int64{int64(c.Workers), int64(c.Threads), int64(c.Readers), c.SessionBytes, c.PatchBytes, int64(c.MaxInteractive), int64(c.MaxBatch)} {
+		if n < 0 {
+			return nil, errors.New("new inference engine: numbers must not be negative")
+		}
+	}
+	cores := runtime.GOMAXPROCS(0)
+	orElse(&c.Workers, min(cores, 4))
+	orElse(&c.Threads, max(1, cores/c.Workers))
+	orElse(&c.Readers, c.Workers)
+	orElse(&c.SessionBytes, 2<<30)
+	orElse(&c.PatchBytes, 64<<20)
+	orElse(&c.MaxInteractive, 512)
+	orElse(&c.MaxBatch, max(8, 4*c.Workers))
+	codec, err := newCodec()
+	if err != nil {
+		return nil, fmt.Errorf("new inference engine: %w", err)
+	}
+	e := &Engine{
+		models: c.Models, cache: c.Cache, codec: codec, hooks: c.Hooks, workers: c.Workers,
+		kept:           cache.NewLRU(c.PatchBytes, patchCost),
+		sessions:       newSessions(c.Threads, c.SessionBytes),
+		scheduler:      newScheduler(c.Workers, c.Readers),
+		maxInteractive: int64(c.MaxInteractive),
+		batch:          semaphore.NewWeighted(int64(c.MaxBatch)),
+		closing:        make(chan struct{}),
+	}
+	if c.DefaultModel != "" {
+		def, err := e.Model(c.DefaultModel)
+		if err != nil {
+			e.scheduler.close()
+			return nil, fmt.Errorf("new inference engine: default model: %w", err)
+		}
+		e.models = defaultFirst(e.models, def)
+	}
+	return e, nil
+}
+
+func orElse[T int | int64](n *T, fallback T) {
+	if *n == 0 {
+		*n = fallback
+	}
+}
+
+func defaultFirst(models []*Model, def *Model) []*Model {
+	ordered := []*Model{def}
+	for _, m := range models {
+		if m != def {
+			ordered = append(ordered, m)
+		}
+	}
+	return ordered
+}
+
+// Model finds a model by name; the empty name is the default.
+func (e *Engine) Model(name string) (*Model, error) {
+	var known []string
+	for _, m := range e.models {
+		if name == "" || m.Name() == name {
+			return m, nil
+		}
+		known = append(known, m.Name())
+	}
+	return nil, fmt.Errorf("%w %q: there are %s", ErrUnknownModel, name, strings.Join(known, ", "))
+}
+
+// Models lists the models, the default first.
+func (e *Engine) Models() []*Model { return append([]*Model(nil), e.models...) }
