@@ -25,12 +25,18 @@ type PatchOptions struct {
 	Progress func(done int) // called after each event with the number of patches written; may be nil
 }
 
-// The share of patches with many (more than manyPixels), with few and with no landslide pixels.
+// The share of patches with many, with few and with no landslide pixels.
 const (
-	manyPixels = 200
-	manyShare  = 0.45
-	fewShare   = 0.40
+	manyShare = 0.45
+	fewShare  = 0.40
 )
+
+// manyPixels is the number of landslide pixels from which on a patch has many: more than 200 in one of 128×128, in proportion
+// in others.
+func manyPixels(size int) int { return 200 * size * size / (128 * 128) }
+
+// patience is how many events in a row may have nothing that is still wanted before any kind of patch is taken instead.
+const patience = 24
 
 // PatchSummary describes the patches that were written; it is the content of patches.json.
 type PatchSummary struct {
@@ -43,8 +49,8 @@ type PatchSummary struct {
 	Bands        []string     `json:"bands"`
 	Terrain      []string     `json:"terrain"`
 	CloudClasses []string     `json:"cloud_classes"`
-	Many         int          `json:"patches_with_many"` // more than 200 landslide pixels
-	Few          int          `json:"patches_with_few"`  // 1 to 200
+	Many         int          `json:"patches_with_many"` // more than 200 landslide pixels, for patches of 128
+	Few          int          `json:"patches_with_few"`  // fewer
 	None         int          `json:"patches_with_none"`
 	Share        float64      `json:"landslide_share"` // of all pixels
 	Ranges       Ranges       `json:"ranges"`
@@ -115,7 +121,8 @@ func cutPatches(ctx context.Context, o PatchOptions, files *patchFiles) (*PatchS
 	many := int(math.Round(manyShare * float64(o.Count)))
 	few := int(math.Round(fewShare * float64(o.Count)))
 	left := [3]int{o.Count - many - few, few, many} // by kind: none, few, many
-	done, slid := 0, 0
+	var taken [3]int
+	done, slid, dry := 0, 0, 0
 	for first := uint64(0); done < o.Count; first += uint64(o.Workers) {
 		batch := make([]*cuttings, o.Workers)
 		g, ctx := errgroup.WithContext(ctx)
@@ -130,17 +137,23 @@ func cutPatches(ctx context.Context, o PatchOptions, files *patchFiles) (*PatchS
 		}
 		for _, c := range batch {
 			for kind, list := range c.byKind {
-				for _, p := range list[:min(len(list), left[kind])] {
+				take := left[kind]
+				if dry >= patience {
+					take = o.Count - done
+				}
+				for _, p := range list[:min(len(list), take)] {
 					if err := files.write(p); err != nil {
 						return nil, err
 					}
-					left[kind]--
+					left[kind] = max(left[kind]-1, 0)
+					taken[kind]++
 					done++
 					slid += p.slid
 					c.event.Patches++
 				}
 			}
-			if c.event.Patches > 0 {
+			if dry++; c.event.Patches > 0 {
+				dry = 0
 				s.Events = append(s.Events, c.event)
 			}
 		}
@@ -148,7 +161,7 @@ func cutPatches(ctx context.Context, o PatchOptions, files *patchFiles) (*PatchS
 			o.Progress(done)
 		}
 	}
-	s.Many, s.Few, s.None = many, few, o.Count-many-few
+	s.None, s.Few, s.Many = taken[0], taken[1], taken[2]
 	s.Share = float64(slid) / float64(o.Count*o.Size*o.Size)
 	return s, nil
 }
@@ -234,7 +247,7 @@ func kindOf(e *Event, x, y, size int) (kind, slid int) {
 		}
 	}
 	switch {
-	case slid > manyPixels:
+	case slid > manyPixels(size):
 		return 2, slid
 	case slid > 0:
 		return 1, slid
