@@ -60,12 +60,12 @@ func (l *allowList) locate(ref string) (location, error) {
 	switch {
 	case strings.ContainsRune(ref, 0):
 		return location{}, fmt.Errorf("%q: a path can't contain a zero byte", ref)
-	case strings.Contains(ref, "://"):
-		return l.locateURL(ref)
 	case strings.HasPrefix(path.Clean("/"+strings.ReplaceAll(ref, `\`, "/")), "/vsi"):
 		return location{}, fmt.Errorf("%q: GDAL's virtual file systems (/vsi…) are not accepted; give a plain path, a zip as it is, or an allowed URL", ref)
 	case strings.HasPrefix(strings.TrimSpace(ref), "<"):
 		return location{}, fmt.Errorf("a path was expected, not XML")
+	case strings.Contains(ref, "://"):
+		return l.locateURL(ref)
 	}
 	local := ref
 	if !filepath.IsAbs(local) {

@@ -58,7 +58,8 @@ func open(ctx context.Context, e Event, o Options) (*source, error) {
 	op := &opener{allow: allow, handles: o.Handles}
 	s := &source{event: e, sides: map[Side][]*scene{}, transforms: &transforms{}}
 	s.idle.L = &s.mu
-	if err := s.openFiles(ctx, op); err == nil {
+	err = s.openFiles(ctx, op)
+	if err == nil {
 		err = s.layOut()
 	}
 	if err == nil {

@@ -35,7 +35,9 @@ func utm(width, height int, bands ...string) rasterSpec {
 }
 
 // number is any pixel type used here.
-type number interface{ uint8 | uint16 | int16 | float32 }
+type number interface {
+	uint8 | uint16 | int16 | float32
+}
 
 // writeRaster writes a raster whose pixels value gives.
 func writeRaster[T number](t testing.TB, path string, s rasterSpec, value func(band, x, y int) T) string {
