@@ -16,6 +16,7 @@ type window struct {
 	rect  imagery.Rect // of the level's pixels
 	bands [3][]uint16
 	valid []uint8
+	cloud []uint8 // classes; nil where there are none
 }
 
 // visible names the bands to show of a side: red, green and blue, or the
@@ -56,12 +57,12 @@ func readColor(ctx context.Context, src imagery.Source, side imagery.Side, need 
 	if err != nil {
 		return nil, fmt.Errorf("read %s image of %s: %w", side, src.Event().ID, err)
 	}
-	layers, valid := read.Post, read.PostValid
+	layers := read.Post
+	w.valid, w.cloud = read.PostValid, read.PostCloud
 	if side == imagery.Pre {
-		layers, valid = read.Pre, read.PreValid
+		layers, w.valid, w.cloud = read.Pre, read.PreValid, read.PreCloud
 	}
 	copy(w.bands[:], layers)
-	w.valid = valid
 	for i, b := range w.bands {
 		if b == nil { // no scene has it: what there is stands in
 			w.bands[i] = firstBand(layers, w.rect.W*w.rect.H)
@@ -137,7 +138,8 @@ func newTone(low, high [3]float64, gamma float64) *tone {
 const (
 	shoulder = 0.8
 	// Surface reflectance × 10000 that is shown as black and as (about) white.
-	naturalLow, naturalHigh, naturalGamma = 0, 2800, 1.5
+	naturalLow, naturalHigh, naturalGamma = 0, 2600, 1.6
+	stretchedGamma                        = 1.3
 )
 
 // Top-of-atmosphere reflectance × 10000 that clear air itself adds in red, green and blue.
@@ -183,18 +185,25 @@ func (e *Engine) makeTone(ctx context.Context, src imagery.Source, side imagery.
 		return nil, fmt.Errorf("measure the stretch: %w", err)
 	}
 	if first, last, ok := percentiles(w); ok {
-		low, high = first, last
+		// Black is each band's own, which takes haze away; the span is common to
+		// all bands, so that hues stay.
+		span := max(last[0]-first[0], last[1]-first[1], last[2]-first[2])
+		for k := range first {
+			first[k] *= 0.9 // shadows keep some of their light
+		}
+		low, high = first, [3]float64{first[0] + span, first[1] + span, first[2] + span}
 	}
-	return newTone(low, high, 1.25), nil
+	return newTone(low, high, stretchedGamma), nil
 }
 
-// percentiles returns the 1st and 98th percentile of each band over valid pixels.
+// percentiles returns the 1st and 98th percentile of each band over pixels with
+// data and without cloud; ok is false where there are none.
 func percentiles(w *window) (low, high [3]float64, ok bool) {
 	for k := range 3 {
 		var counts [toneSize]int
 		total := 0
 		for i, v := range w.bands[k] {
-			if w.valid[i] != 0 {
+			if w.valid[i] != 0 && (w.cloud == nil || w.cloud[i] == imagery.Clear) {
 				counts[min(v, toneSize-1)]++
 				total++
 			}
