@@ -281,3 +281,6 @@ func inGrid(g imagery.Grid, at BlockIndex) bool {
 	side := BlockSize << at.Level
 	return at.Col >= 0 && at.Row >= 0 && at.Col <= (g.Width-1)/side && at.Row <= (g.Height-1)/side
 }
+
+// Workers returns how many patches run at a time.
+func (e *Engine) Workers() int { return e.workers }

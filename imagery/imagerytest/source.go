@@ -35,6 +35,9 @@ type Source struct {
 	PreCloud, PostCloud func(x, y int) uint8
 	// PreEmpty, PostEmpty and TerrainEmpty say where there is no data (nil: nowhere).
 	PreEmpty, PostEmpty, TerrainEmpty func(x, y int) bool
+	// Flat gives every band and terrain layer one value a row, which is quick to
+	// make: for benchmarks.
+	Flat bool
 	// Version goes into the revision: set it where two sources differ in a function only.
 	Version string
 	// ProcessingLevel is L2A or L1C; empty means L2A.

@@ -29,21 +29,25 @@ func (s *Source) Landslide(x, y int) bool {
 
 // DN returns the digital number of a band at a pixel where there is data.
 func (s *Source) DN(side imagery.Side, band string, x, y int) uint16 {
-	i := slices.Index(imagery.Bands(), band)
-	if i < 0 {
+	return s.dn(side, slices.Index(imagery.Bands(), band), x, y, s.light(x, y), side == imagery.Post && s.Landslide(x, y))
+}
+
+// light is the illumination, which follows the relief and is the same on both sides.
+func (s *Source) light(x, y int) float64 { return 0.75 + 0.5*s.smooth(x, y, 48, 7) }
+
+func (s *Source) dn(side imagery.Side, band, x, y int, light float64, slid bool) uint16 {
+	if band < 0 {
 		return 0
 	}
-	surface, salt := vegetation, 1
+	reflectance, salt := vegetation[band], 1
+	if slid {
+		reflectance = bareSoil[band]
+	}
 	if side == imagery.Post {
 		salt = 2
-		if s.Landslide(x, y) {
-			surface = bareSoil
-		}
 	}
-	// Illumination follows the relief, the same on both sides; noise differs.
-	light := 0.75 + 0.5*s.smooth(x, y, 48, 7)
-	noise := float64(s.hash(x, y, uint64(salt*100+i))%1000)/1000 - 0.5
-	return uint16(max(1, math.Round(surface[i]*light*(1+0.08*noise))))
+	noise := float64(s.hash(x, y, uint64(salt*100+band))&1023)/1024 - 0.5
+	return uint16(max(1, math.Round(reflectance*light*(1+0.08*noise))))
 }
 
 // Terrain returns elevation (m), slope (degrees) and aspect (degrees clockwise from north) at a pixel.
@@ -71,6 +75,11 @@ func (s *Source) window(r imagery.Request) *imagery.Window {
 			}
 		}
 	}
+	// What all bands share is worked out once.
+	light, slid := make([]float64, n), make([]bool, n)
+	if !s.Flat {
+		each(func(i, x, y int) { light[i], slid[i] = s.light(x, y), s.Landslide(x, y) })
+	}
 	bands := func(side imagery.Side, names []string, empty func(x, y int) bool) [][]uint16 {
 		var layers [][]uint16
 		for _, b := range names {
@@ -79,9 +88,17 @@ func (s *Source) window(r imagery.Request) *imagery.Window {
 				continue
 			}
 			l := make([]uint16, n)
+			if s.Flat {
+				for i := range l {
+					l[i] = uint16(1000 + (r.Rect.Y+i/w.Width)%2000)
+				}
+				layers = append(layers, l)
+				continue
+			}
+			band := slices.Index(imagery.Bands(), b)
 			each(func(i, x, y int) {
 				if empty == nil || !empty(x, y) {
-					l[i] = s.DN(side, b, x, y)
+					l[i] = s.dn(side, band, x, y, light[i], slid[i] && side == imagery.Post)
 				}
 			})
 			layers = append(layers, l)
@@ -115,6 +132,14 @@ func (s *Source) window(r imagery.Request) *imagery.Window {
 		w.TerrainValid = valid(s.TerrainEmpty)
 		for range r.Terrain {
 			w.Terrain = append(w.Terrain, make([]float32, n))
+		}
+		if s.Flat {
+			for _, l := range w.Terrain {
+				for i := range l {
+					l[i] = float32(r.Rect.Y + i/w.Width%360)
+				}
+			}
+			return w
 		}
 		each(func(i, x, y int) {
 			if w.TerrainValid[i] == 0 {
