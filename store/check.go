@@ -122,8 +122,12 @@ func simpleFeature(p orb.Polygon) geom.Polygon {
 	return geom.NewPolygon(rings)
 }
 
-// DefaultLimit is the length of a page where a query names none.
-const DefaultLimit = 1000
+// DefaultLimit is the length of a page where a query names none, MaxLimit that
+// of the longest: who asks for more gets so much, and the page's Next.
+const (
+	DefaultLimit = 1000
+	MaxLimit     = 100_000
+)
 
 // Normal returns the query with its limit filled in and its times as they are
 // compared, or ErrInvalid when nothing could ever answer it.
@@ -134,6 +138,7 @@ func (q Query) Normal() (Query, error) {
 	if q.Limit == 0 {
 		q.Limit = DefaultLimit
 	}
+	q.Limit = min(q.Limit, MaxLimit)
 	if math.IsNaN(q.MinArea) || math.IsInf(q.MinArea, 0) {
 		return q, fmt.Errorf("%w query: minimum area %v is no number", ErrInvalid, q.MinArea)
 	}
@@ -155,6 +160,9 @@ func (q Query) Normal() (Query, error) {
 		}
 		if b[1] > b[3] {
 			return q, fmt.Errorf("%w query: bounding box %v has its south %v above its north %v", ErrInvalid, b, b[1], b[3])
+		}
+		if b[0] <= -180 && b[1] <= -90 && b[2] >= 180 && b[3] >= 90 {
+			q.BBox = nil // everything is on the globe
 		}
 	}
 	return q, nil

@@ -80,7 +80,7 @@ type Query struct {
 	MinArea float64
 	// After continues behind the landslide with this id (keyset paging).
 	After int64
-	// Limit bounds the page; 0 means 1000.
+	// Limit bounds the page; 0 means [DefaultLimit], more than [MaxLimit] that.
 	Limit int
 }
 

@@ -35,6 +35,8 @@ const readers = 4
 type Store struct {
 	path        string
 	write, read *sql.DB
+	watch       *sql.DB // a connection of its own that sees whether the file has changed
+	counts      *store.Counts
 }
 
 var _ store.Store = (*Store)(nil)
@@ -63,7 +65,7 @@ func open(ctx context.Context, path, journal string) (*Store, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("open GeoPackage %s: it is a folder; name a file in it", path)
 	}
-	s := &Store{path: path}
+	s := &Store{path: path, counts: store.NewCounts()}
 	common := url.Values{"_busy_timeout": {"15000"}, "_foreign_keys": {"1"}}
 	// A commit is on the disk when Publish returns only with FULL; in WAL mode
 	// that is one sync a transaction.
@@ -76,12 +78,14 @@ func open(ctx context.Context, path, journal string) (*Store, error) {
 		s.write.Close()
 		return nil, s.explain("open", err)
 	}
-	if s.read, err = connect(path, common, url.Values{"_query_only": {"1"}}); err != nil {
-		s.write.Close()
-		return nil, s.explain("open", err)
+	for _, db := range []**sql.DB{&s.read, &s.watch} {
+		if *db, err = connect(path, common, url.Values{"_query_only": {"1"}}); err != nil {
+			return nil, errors.Join(s.explain("open", err), s.Close())
+		}
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
+	s.watch.SetMaxOpenConns(1)
 	return s, nil
 }
 
@@ -164,11 +168,25 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close closes the file and folds the write-ahead log into it.
 func (s *Store) Close() error {
-	// The writer goes last: only a connection that may write can fold the log.
-	if err := errors.Join(s.read.Close(), s.write.Close()); err != nil {
+	var errs []error
+	for _, db := range []*sql.DB{s.watch, s.read, s.write} { // the writer last: only it may fold the log
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
 		return s.explain("close", err)
 	}
 	return nil
+}
+
+// version is a mark that changes whenever anybody changes the file.
+func (s *Store) version(ctx context.Context) (string, error) {
+	var version string
+	if err := s.watch.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); err != nil {
+		return "", s.explain("read", err)
+	}
+	return version, nil
 }
 
 // explain says what was done to which file, and how to mend what SQLite complains of.

@@ -15,7 +15,11 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, filepath.Join(t.TempDir(), "scarp.gpkg")) })
 }
 
-func open(t *testing.T, path string) *gpkg.Store {
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, open(b, filepath.Join(b.TempDir(), "scarp.gpkg")))
+}
+
+func open(t testing.TB, path string) *gpkg.Store {
 	t.Helper()
 	s, err := gpkg.Open(t.Context(), path)
 	require.NoError(t, err)

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"scarp/store"
 )
@@ -17,16 +16,26 @@ func (s *Store) Landslides(ctx context.Context, q store.Query) (store.Page, erro
 	if err != nil {
 		return store.Page{}, err
 	}
+	version, err := s.version(ctx)
+	if err != nil {
+		return store.Page{}, err
+	}
 	var page store.Page
 	err = s.view(ctx, "read landslides from", func(tx *sql.Tx) error {
-		where, err := selection(ctx, tx, q)
-		if err != nil || where == nil {
+		run, mark, err := runOf(ctx, tx, q)
+		if err != nil || run == "" && q.Event != "" {
 			return err
 		}
-		if page.Matched, err = where.count(ctx, tx); err != nil {
+		where := newSelection(q, run)
+		if mark != "" {
+			mark += " " + version
+		}
+		extent, err := s.counts.Extent(q, mark, func() (store.Extent, error) { return where.extent(ctx, tx) })
+		if err != nil {
 			return err
 		}
-		page.Landslides, page.Next, err = where.page(ctx, tx, q.After, q.Limit)
+		page.Landslides, page.Next, err = where.page(ctx, tx, q, extent)
+		page.Matched = max(extent.Matched, len(page.Landslides))
 		return err
 	})
 	return page, err
@@ -45,111 +54,31 @@ func (s *Store) Landslide(ctx context.Context, event string, id int64) (store.La
 	return l, nil
 }
 
-// condition is the WHERE of a query, without its paging.
-type condition struct {
-	terms []string
-	args  []any
-}
-
-func (c *condition) and(term string, args ...any) {
-	c.terms = append(c.terms, term)
-	c.args = append(c.args, args...)
-}
-
-// selection turns the query into a condition; nil means that nothing can match.
-func selection(ctx context.Context, tx *sql.Tx, q store.Query) (*condition, error) {
-	c := &condition{}
-	run, err := runOf(ctx, tx, q)
-	if err != nil {
-		return nil, err
+// runOf says which run the query is for, and a mark that no other run has, nor
+// the one that replaces it. Both are empty for the latest of every event and
+// for an event without runs.
+func runOf(ctx context.Context, tx *sql.Tx, q store.Query) (run, mark string, err error) {
+	if q.Run == "" && q.Event == "" {
+		return "", "", nil
 	}
-	switch {
-	case run != "":
-		c.and(`l.run = ?`, run)
-	case q.Event != "":
-		return nil, nil // an event without runs
-	default:
-		c.and(`l.run IN (SELECT latest_run FROM events WHERE latest_run IS NOT NULL)`)
-	}
-	if !q.From.IsZero() {
-		c.and(`l.post_date >= ?`, timeText(q.From))
-	}
-	if !q.To.IsZero() {
-		c.and(`l.post_date <= ?`, timeText(q.To))
-	}
-	if q.MinArea > 0 {
-		c.and(`l.area_m2 >= ?`, q.MinArea)
-	}
-	c.within(q)
-	return c, nil
-}
-
-// runOf says which run the query is for, empty for the latest of every event.
-func runOf(ctx context.Context, tx *sql.Tx, q store.Query) (string, error) {
-	if q.Run != "" {
-		var event string
-		err := tx.QueryRowContext(ctx, `SELECT event FROM runs WHERE id = ?`, q.Run).Scan(&event)
-		if errors.Is(err, sql.ErrNoRows) || err == nil && q.Event != "" && q.Event != event {
-			return "", noRun(q.Run)
+	run = q.Run
+	if run == "" {
+		var latest sql.NullString
+		err := tx.QueryRowContext(ctx, `SELECT latest_run FROM events WHERE id = ?`, q.Event).Scan(&latest)
+		if errors.Is(err, sql.ErrNoRows) {
+			return "", "", noEvent(q.Event)
 		}
-		return q.Run, err
-	}
-	if q.Event == "" {
-		return "", nil
-	}
-	var latest sql.NullString
-	err := tx.QueryRowContext(ctx, `SELECT latest_run FROM events WHERE id = ?`, q.Event).Scan(&latest)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", noEvent(q.Event)
-	}
-	return latest.String, err
-}
-
-// within adds the bounding box: the spatial index finds the candidates, whose
-// boxes are rounded outwards there, and those that it does not show to lie
-// wholly within the box are tested exactly.
-func (c *condition) within(q store.Query) {
-	boxes := q.Boxes()
-	if len(boxes) == 0 {
-		return
-	}
-	var alternatives []string
-	for _, b := range boxes {
-		w, s, e, n := b.Min[0], b.Min[1], b.Max[0], b.Max[1]
-		alternatives = append(alternatives, `SELECT r.id FROM rtree_landslides_geom r JOIN landslides g ON g.id = r.id
-			WHERE r.maxx >= ? AND r.minx <= ? AND r.maxy >= ? AND r.miny <= ?
-			AND (r.minx >= ? AND r.maxx <= ? AND r.miny >= ? AND r.maxy <= ? OR scarp_intersects(g.geom, ?, ?, ?, ?))`)
-		c.args = append(c.args, w, e, s, n, w, e, s, n, w, s, e, n)
-	}
-	c.terms = append(c.terms, `l.id IN (`+strings.Join(alternatives, ` UNION `)+`)`)
-}
-
-func (c *condition) count(ctx context.Context, tx *sql.Tx) (n int, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM landslides l WHERE `+strings.Join(c.terms, ` AND `), c.args...).Scan(&n)
-	return n, err
-}
-
-// page reads one more than the limit, to know whether there is a next page.
-func (c *condition) page(ctx context.Context, tx *sql.Tx, after int64, limit int) ([]store.Landslide, int64, error) {
-	args := append(append([]any{}, c.args...), after, limit+1)
-	rows, err := tx.QueryContext(ctx, `SELECT l.id, `+landslideColumns+` FROM landslides l
-		WHERE `+strings.Join(c.terms, ` AND `)+` AND l.id > ? ORDER BY l.id LIMIT ?`, args...)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer rows.Close()
-	var page []store.Landslide
-	for rows.Next() {
-		if len(page) == limit {
-			return page, page[limit-1].ID, nil
+		if err != nil || !latest.Valid {
+			return "", "", err
 		}
-		l, err := scanLandslide(rows)
-		if err != nil {
-			return nil, 0, err
-		}
-		page = append(page, l)
+		run = latest.String
 	}
-	return page, 0, rows.Err()
+	var event string
+	err = tx.QueryRowContext(ctx, `SELECT event, fid FROM runs WHERE id = ?`, run).Scan(&event, &mark)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && q.Event != "" && q.Event != event {
+		return "", "", noRun(run)
+	}
+	return run, mark, err
 }
 
 func scanLandslide(from row) (store.Landslide, error) {

@@ -25,14 +25,20 @@ func (s *Store) Landslides(ctx context.Context, q store.Query) (store.Page, erro
 	}
 	var page store.Page
 	err = s.view(ctx, "read landslides from", func(tx pgx.Tx) error {
-		where, err := selection(ctx, tx, q)
-		if err != nil || where == nil {
+		run, mark, err := runOf(ctx, tx, q)
+		if err != nil || run == "" && q.Event != "" {
 			return err
 		}
-		if page.Matched, err = where.count(ctx, tx); err != nil {
+		where, err := selection(q, run)
+		if err != nil {
+			return err
+		}
+		extent, err := s.counts.Extent(q, mark, func() (store.Extent, error) { return where.extent(ctx, tx) })
+		if err != nil {
 			return err
 		}
 		page.Landslides, page.Next, err = where.page(ctx, tx, q.After, q.Limit)
+		page.Matched = max(extent.Matched, len(page.Landslides))
 		return err
 	})
 	return page, err
@@ -69,19 +75,12 @@ func (c *condition) and(term string, args ...any) {
 	c.terms = append(c.terms, term)
 }
 
-// selection turns the query into a condition; nil means that nothing can match.
-func selection(ctx context.Context, tx pgx.Tx, q store.Query) (*condition, error) {
-	run, err := runOf(ctx, tx, q)
-	if err != nil {
-		return nil, err
-	}
+// selection selects from the run, or from every event's latest where it is empty.
+func selection(q store.Query, run string) (*condition, error) {
 	c := &condition{}
-	switch {
-	case run != "":
+	if run != "" {
 		c.and(`l.run = ?`, run)
-	case q.Event != "":
-		return nil, nil // an event without runs
-	default:
+	} else {
 		c.and(`l.run IN (SELECT latest_run FROM scarp.events)`)
 	}
 	if !q.From.IsZero() {
@@ -96,28 +95,31 @@ func selection(ctx context.Context, tx pgx.Tx, q store.Query) (*condition, error
 	return c, c.within(q)
 }
 
-// runOf says which run the query is for, empty for the latest of every event.
-func runOf(ctx context.Context, tx pgx.Tx, q store.Query) (string, error) {
-	if q.Run != "" {
-		var event string
-		err := tx.QueryRow(ctx, `SELECT event FROM scarp.runs WHERE id = $1`, q.Run).Scan(&event)
-		if errors.Is(err, pgx.ErrNoRows) || err == nil && q.Event != "" && q.Event != event {
-			return "", noRun(q.Run)
+// runOf says which run the query is for, and a mark that no other run has, nor
+// the one that replaces it. Both are empty for the latest of every event and
+// for an event without runs.
+func runOf(ctx context.Context, tx pgx.Tx, q store.Query) (run, mark string, err error) {
+	if q.Run == "" && q.Event == "" {
+		return "", "", nil
+	}
+	run = q.Run
+	if run == "" {
+		var latest *string
+		err := tx.QueryRow(ctx, `SELECT latest_run FROM scarp.events WHERE id = $1`, q.Event).Scan(&latest)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return "", "", noEvent(q.Event)
 		}
-		return q.Run, err
+		if err != nil || latest == nil {
+			return "", "", err
+		}
+		run = *latest
 	}
-	if q.Event == "" {
-		return "", nil
+	var event string
+	err = tx.QueryRow(ctx, `SELECT event, seq::text FROM scarp.runs WHERE id = $1`, run).Scan(&event, &mark)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && q.Event != "" && q.Event != event {
+		return "", "", noRun(run)
 	}
-	var latest *string
-	err := tx.QueryRow(ctx, `SELECT latest_run FROM scarp.events WHERE id = $1`, q.Event).Scan(&latest)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", noEvent(q.Event)
-	}
-	if err != nil || latest == nil {
-		return "", err
-	}
-	return *latest, nil
+	return run, mark, err
 }
 
 // within adds the bounding box; ST_Intersects uses the spatial index.
@@ -151,9 +153,10 @@ func shape(b orb.Bound) orb.Geometry {
 	return b.ToPolygon()
 }
 
-func (c *condition) count(ctx context.Context, tx pgx.Tx) (n int, err error) {
-	err = tx.QueryRow(ctx, `SELECT count(*) FROM scarp.landslides l WHERE `+strings.Join(c.terms, ` AND `), c.args...).Scan(&n)
-	return n, err
+func (c *condition) extent(ctx context.Context, tx pgx.Tx) (e store.Extent, err error) {
+	err = tx.QueryRow(ctx, `SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM scarp.landslides l
+		WHERE `+strings.Join(c.terms, ` AND `), c.args...).Scan(&e.Matched, &e.First, &e.Last)
+	return e, err
 }
 
 // page reads one more than the limit, to know whether there is a next page.

@@ -31,7 +31,10 @@ const (
 )
 
 // Store is a [store.Store] in PostGIS.
-type Store struct{ pool *pgxpool.Pool }
+type Store struct {
+	pool   *pgxpool.Pool
+	counts *store.Counts
+}
 
 var _ store.Store = (*Store)(nil)
 
@@ -52,7 +55,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open PostGIS: %w", err)
 	}
-	s := &Store{pool}
+	s := &Store{pool, store.NewCounts()}
 	if err := s.migrate(ctx); err != nil {
 		pool.Close()
 		return nil, s.explain("open", err)

@@ -19,7 +19,9 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, postgrestest.URL(t)) })
 }
 
-func open(t *testing.T, url string) *postgis.Store {
+func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, open(b, postgrestest.URL(b))) }
+
+func open(t testing.TB, url string) *postgis.Store {
 	t.Helper()
 	s, err := postgis.Open(t.Context(), url)
 	require.NoError(t, err)

@@ -81,6 +81,10 @@ func insertRun(ctx context.Context, tx pgx.Tx, r store.Run) error {
 	return err
 }
 
+// analyzed is how many landslides change the table so much that the planner
+// should know before the database's own upkeep comes round.
+const analyzed = 1000
+
 // copyLandslides streams the landslides in; PostGIS takes EWKB as a geometry's binary form.
 func copyLandslides(ctx context.Context, tx pgx.Tx, landslides []store.Landslide) error {
 	columns := strings.Fields(strings.ReplaceAll(landslideColumns, ",", " "))
@@ -95,6 +99,10 @@ func copyLandslides(ctx context.Context, tx pgx.Tx, landslides []store.Landslide
 				l.ElevMin, l.ElevMax, l.ElevMean, l.SlopeMean, l.Aspect, l.DeltaNDVI, l.CloudAdjacent,
 				l.PreDate, l.PostDate, l.Model, l.ModelVersion}, nil
 		}))
+	if err != nil || len(landslides) < analyzed {
+		return err
+	}
+	_, err = tx.Exec(ctx, `ANALYZE scarp.landslides`)
 	return err
 }
 
