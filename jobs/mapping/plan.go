@@ -59,19 +59,13 @@ func NewPlan(src imagery.Source, in Inputs) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Source: src, Model: in.Model, Threshold: in.Threshold, MinArea: DefaultMinArea}
-	var reasons []error
 	if in.Threshold == 0 {
 		p.Threshold = in.Model.Manifest.Threshold
-	}
-	if !(p.Threshold > 0 && p.Threshold < 1) {
-		reasons = append(reasons, fmt.Errorf("threshold %v: give a probability between 0 and 1, both excluded", p.Threshold))
 	}
 	if in.MinArea != nil {
 		p.MinArea = *in.MinArea
 	}
-	if !(p.MinArea >= 0 && p.MinArea <= 1e12) {
-		reasons = append(reasons, fmt.Errorf("minimum area %v m²: give a number from 0 to 1e12", p.MinArea))
-	}
+	reasons := in.checkNumbers()
 	if err := p.setArea(in.AOI); err != nil {
 		reasons = append(reasons, err)
 	}
@@ -80,6 +74,31 @@ func NewPlan(src imagery.Source, in Inputs) (*Plan, error) {
 	}
 	p.planBlocks()
 	return p, nil
+}
+
+// Check says what of the inputs is wrong whatever the event and the model (ErrInput).
+// [NewPlan] checks this too: it is for when there is no event to plan with.
+func (in Inputs) Check() error {
+	reasons := in.checkNumbers()
+	if in.AOI != nil {
+		if _, err := checkAOI(in.AOI); err != nil {
+			reasons = append(reasons, err)
+		}
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrInput, errors.Join(reasons...))
+}
+
+func (in Inputs) checkNumbers() (reasons []error) {
+	if in.Threshold != 0 && !(in.Threshold > 0 && in.Threshold < 1) {
+		reasons = append(reasons, fmt.Errorf("threshold %v: give a probability between 0 and 1, both excluded", in.Threshold))
+	}
+	if in.MinArea != nil && !(*in.MinArea >= 0 && *in.MinArea <= 1e12) {
+		reasons = append(reasons, fmt.Errorf("minimum area %v m²: give a number from 0 to 1e12", *in.MinArea))
+	}
+	return reasons
 }
 
 // setArea finds the pixels of the AOI.

@@ -1,0 +1,131 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+	"gocloud.dev/blob"
+
+	"scarp/imagery"
+	"scarp/inference"
+	"scarp/store"
+)
+
+// Config says what an [Engine] works with. The caller owns what it passes in
+// and closes it after the engine.
+type Config struct {
+	// SQLite is the file of the embedded queue, used when DatabaseURL is empty.
+	// One process at a time holds it.
+	SQLite string
+	// DatabaseURL (postgres://…) is the database whose queue several machines share.
+	DatabaseURL string
+	// Schema in that database, made if absent; empty means scarp_jobs.
+	Schema string
+
+	Store     store.Store
+	Sources   imagery.Sources
+	Predictor inference.Predictor
+	// Results keeps the outputs of jobs, under results/<job>/.
+	Results *blob.Bucket
+	// TempDir is for the mosaics; empty means the system's.
+	TempDir string
+
+	// Workers is how many tasks (batches of blocks, or finishings) run at once
+	// in this process; 0 means 2, below 0 none: a machine that only submits.
+	Workers int
+	// BatchBlocks is how many blocks a task predicts; 0 means 16.
+	BatchBlocks int
+	// MaxUnfinished bounds the jobs that wait or run; 0 means 100.
+	MaxUnfinished int
+	// Retention is how long finished jobs and their results are kept; 0 means
+	// 30 days, below 0 for ever. Published runs stay.
+	Retention time.Duration
+	// TaskTimeout bounds one attempt at a task; 0 means 30 minutes.
+	TaskTimeout time.Duration
+	// Lease is, on Postgres, how long a worker may be silent before its task is
+	// given to another; 0 means 30 seconds.
+	Lease time.Duration
+	// Logger is for what is no job's log; nil means slog.Default().
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() (Config, error) {
+	var missing []error
+	if c.SQLite == "" && c.DatabaseURL == "" {
+		missing = append(missing, errors.New("SQLite or DatabaseURL"))
+	}
+	if c.Store == nil {
+		missing = append(missing, errors.New("Store"))
+	}
+	if c.Sources == nil {
+		missing = append(missing, errors.New("Sources"))
+	}
+	if c.Predictor == nil {
+		missing = append(missing, errors.New("Predictor"))
+	}
+	if c.Results == nil {
+		missing = append(missing, errors.New("Results"))
+	}
+	if len(missing) > 0 {
+		return c, fmt.Errorf("open the job engine: the configuration lacks %w", errors.Join(missing...))
+	}
+	orElse(&c.Schema, "scarp_jobs")
+	orElse(&c.Workers, 2)
+	orElse(&c.BatchBlocks, 16)
+	orElse(&c.MaxUnfinished, 100)
+	orElse(&c.Retention, 30*24*time.Hour)
+	orElse(&c.TaskTimeout, 30*time.Minute)
+	orElse(&c.Lease, 30*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, nil
+}
+
+func orElse[T comparable](v *T, other T) {
+	var zero T
+	if *v == zero {
+		*v = other
+	}
+}
+
+// maxAttempts is how often a task is tried before its job fails.
+const maxAttempts = 4
+
+// retries waits longer after each failed attempt: 1, 4, 9 seconds.
+type retries struct{}
+
+// river sets River up. The engine is its only worker.
+func (c Config) river(e *Engine) (*river.Config, error) {
+	rc := &river.Config{
+		Logger:      quiet(c.Logger),
+		MaxAttempts: maxAttempts,
+		JobTimeout:  c.TaskTimeout,
+		// River's own rescue is the last resort: long before it the engine
+		// puts back what dead workers had (start on SQLite, the lease on Postgres).
+		RescueStuckJobsAfter: c.TaskTimeout + time.Hour,
+		RetryPolicy:          retries{},
+		FetchPollInterval:    time.Second,
+		Workers:              river.NewWorkers(),
+	}
+	if err := river.AddWorkerSafely(rc.Workers, &worker{engine: e}); err != nil {
+		return nil, fmt.Errorf("set up the job queue: %w", err)
+	}
+	if c.Workers > 0 {
+		rc.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: c.Workers}}
+	}
+	return rc, nil
+}
+
+// quiet drops what River tells below warnings: a job's own log says what matters.
+func quiet(l *slog.Logger) *slog.Logger { return slog.New(warnings{l.Handler()}) }
+
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
+}

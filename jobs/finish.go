@@ -1,0 +1,132 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/paulmach/orb"
+
+	"scarp/jobs/mapping"
+	"scarp/store"
+)
+
+// finish joins the predicted blocks, outlines them, keeps the outputs and
+// publishes the run. Done twice it gives the same, so a killed process's
+// finishing is simply done again.
+func (a *attempt) finish(ctx context.Context, rec record, plan *mapping.Plan) error {
+	e := a.engine
+	if err := a.step(ctx, predictShare, "outlining landslides"); err != nil {
+		return err
+	}
+	m, err := plan.Mosaic(ctx, e.config.Predictor, e.config.TempDir, func() {})
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	res, err := m.Landslides(ctx, rec.ID)
+	if err != nil {
+		return err
+	}
+	if err := a.step(ctx, 95, "writing results"); err != nil {
+		return err
+	}
+	if err := e.keepResults(ctx, rec.ID, m, res); err != nil {
+		return err
+	}
+	if err := a.step(ctx, 98, "publishing"); err != nil {
+		return err
+	}
+	if err := e.config.Store.Publish(ctx, run(rec, plan, res.Summary), res.Landslides); err != nil {
+		return fmt.Errorf("publish the run of job %s: %w", rec.ID, err)
+	}
+	return a.succeed(context.WithoutCancel(ctx), rec.ID, res.Summary)
+}
+
+func run(rec record, plan *mapping.Plan, s store.Summary) store.Run {
+	r := store.Run{
+		ID: rec.ID, Event: rec.Spec.Event, Model: plan.Model.Name(), ModelVersion: plan.Model.Manifest.Version,
+		Threshold: plan.Threshold, MinArea: plan.MinArea, Started: rec.Started, Published: time.Now().UTC(), Summary: s,
+	}
+	switch {
+	case len(plan.AOI) == 1:
+		r.AOI = plan.AOI[0]
+	case len(plan.AOI) > 1:
+		r.AOI = orb.Geometry(plan.AOI)
+	}
+	return r
+}
+
+// step records what the job does now.
+func (a *attempt) step(ctx context.Context, progress int, message string) error {
+	err := a.engine.queue.inTx(ctx, func(t tx) error {
+		if err := a.lock(ctx, t); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, `UPDATE scarp_job SET progress = ?, message = ? WHERE id = ?`, progress, message, a.task.Job); err != nil {
+			return err
+		}
+		return addLog(ctx, t, a.task.Job, message)
+	})
+	a.engine.changed(a.task.Job)
+	return err
+}
+
+// succeed ends the job. Where it was dismissed while the run was being
+// published, the run is taken back.
+func (a *attempt) succeed(ctx context.Context, id string, s store.Summary) error {
+	summary, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("record the summary of job %s: %w", id, err)
+	}
+	message := describe(s)
+	n := int64(0)
+	err = a.engine.queue.inTx(ctx, func(t tx) (err error) {
+		n, err = t.exec(ctx, `UPDATE scarp_job SET status = 'successful', progress = 100, message = ?, summary = ?, finished = {now}, updated = {now}
+			WHERE id = ? AND status = 'running'`, message, string(summary), id)
+		if err != nil || n == 0 {
+			return err
+		}
+		if _, err := t.exec(ctx, `UPDATE scarp_job_task SET complete = 1 WHERE job = ? AND n = ?`, id, a.task.N); err != nil {
+			return err
+		}
+		return addLog(ctx, t, id, message)
+	})
+	if err != nil {
+		return err
+	}
+	a.engine.changed(id)
+	if n > 0 {
+		return nil
+	}
+	if err := a.engine.config.Store.DeleteRun(ctx, id); err != nil {
+		return fmt.Errorf("take back the run of dismissed job %s: %w", id, err)
+	}
+	if err := a.engine.deleteResults(ctx, id); err != nil {
+		return err
+	}
+	return errDismissed
+}
+
+// describe says a summary in words.
+func describe(s store.Summary) string {
+	switch {
+	case s.MappedArea == 0 && s.CloudShare > 0:
+		return "no landslides: clouds cover all of the area that has imagery"
+	case s.MappedArea == 0:
+		return "no landslides: the area has no imagery on both sides of the event, or no elevation"
+	}
+	covered := ""
+	if s.CloudShare >= 0.005 {
+		covered = fmt.Sprintf("; clouds hide %.0f %% of the area", 100*s.CloudShare)
+	}
+	if s.Landslides == 0 {
+		return "no landslides" + covered
+	}
+	noun := "landslides"
+	if s.Landslides == 1 {
+		noun = "landslide"
+	}
+	return fmt.Sprintf("%d %s, %.4g ha in all, the largest %.4g ha%s", s.Landslides, noun, s.TotalArea/1e4, s.LargestArea/1e4, covered)
+}
