@@ -3,6 +3,10 @@ package imagery
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // How clear a pixel of a scene is: where scenes overlap the lowest wins.
@@ -47,9 +51,10 @@ func rankCloud(rank uint8) uint8 {
 type mosaic struct {
 	*reading
 	scenes []*scene // those that touch the window, the closest to the trigger first
-	ranks  [][]uint8
-	kept   map[*layer][]uint16 // validity layers, which are often asked for as bands too
-	buffer []uint16
+
+	ranking sync.Mutex // held while scenes are ranked
+	ranks   [][]uint8
+	kept    map[*layer][]uint16 // validity layers, which are often asked for as bands too
 }
 
 // side reads the bands of a side, and its clouds and validity if asked for.
@@ -79,15 +84,42 @@ func (rd *reading) side(ctx context.Context, side Side, bands []string, clouds b
 		}
 	}
 	for i, band := range bands {
-		if !rd.HasBand(side, band) {
-			continue
-		}
-		layers[i] = backing[i*n : (i+1)*n : (i+1)*n]
-		if err := m.band(ctx, band, layers[i]); err != nil {
-			return nil, nil, nil, err
+		if rd.HasBand(side, band) {
+			layers[i] = backing[i*n : (i+1)*n : (i+1)*n]
 		}
 	}
+	if err := m.bands(ctx, bands, layers); err != nil {
+		return nil, nil, nil, err
+	}
 	return layers, cloud, valid, nil
+}
+
+// bands reads bands into layers, except those that are nil. Bands in different
+// files are read at the same time, since JPEG 2000 is slow to decode; bands of
+// one file one after the other, since they often share blocks.
+func (m *mosaic) bands(ctx context.Context, bands []string, layers [][]uint16) error {
+	byFile := map[*raster][]int{}
+	for i, band := range bands {
+		for _, sc := range m.scenes {
+			if l := sc.layers[band]; l != nil && layers[i] != nil {
+				byFile[l.raster] = append(byFile[l.raster], i)
+				break
+			}
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, indices := range byFile {
+		group.Go(func() error {
+			for _, i := range indices {
+				if err := m.band(ctx, bands[i], layers[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // band reads a band from the clearest of the scenes that have it.
@@ -111,19 +143,18 @@ func (m *mosaic) band(ctx context.Context, band string, out []uint16) error {
 	if used == 1 {
 		return m.layer(ctx, m.scenes[choice[0]].layers[band], out)
 	}
-	if m.buffer == nil {
-		m.buffer = make([]uint16, len(out))
-	}
+	buffer := getScratch(len(out))
+	defer putScratch(buffer)
 	for _, i := range with {
 		if !contains(choice, uint8(i)) {
 			continue
 		}
-		if err := m.layer(ctx, m.scenes[i].layers[band], m.buffer); err != nil {
+		if err := m.layer(ctx, m.scenes[i].layers[band], buffer); err != nil {
 			return err
 		}
 		for p, c := range choice {
 			if c == uint8(i) {
-				out[p] = m.buffer[p]
+				out[p] = buffer[p]
 			}
 		}
 	}
@@ -132,7 +163,10 @@ func (m *mosaic) band(ctx context.Context, band string, out []uint16) error {
 
 // layer reads a layer, or copies it where it was read before.
 func (m *mosaic) layer(ctx context.Context, l *layer, out []uint16) error {
-	if kept, ok := m.kept[l]; ok {
+	m.ranking.Lock()
+	kept, ok := m.kept[l]
+	m.ranking.Unlock()
+	if ok {
 		copy(out, kept)
 		return nil
 	}
@@ -142,6 +176,8 @@ func (m *mosaic) layer(ctx context.Context, l *layer, out []uint16) error {
 // choose returns for every pixel the index of the clearest scene among some;
 // the first of equals. used is the number of scenes that were chosen at all.
 func (m *mosaic) choose(ctx context.Context, among []int) (choice []uint8, used int, err error) {
+	m.ranking.Lock()
+	defer m.ranking.Unlock()
 	n := m.view.width * m.view.height
 	choice = make([]uint8, n)
 	best := make([]uint8, n)
@@ -150,23 +186,17 @@ func (m *mosaic) choose(ctx context.Context, among []int) (choice []uint8, used 
 		if err != nil {
 			return nil, 0, err
 		}
-		left, won := false, k == 0
+		left := false
 		for p, r := range rank {
 			if k == 0 || r < best[p] {
 				best[p], choice[p] = r, uint8(i)
-				won = true
 			}
 			left = left || best[p] != rankClear
-		}
-		if won {
-			used++
 		}
 		if !left {
 			break // nothing can be clearer
 		}
 	}
-	// A scene that won pixels may have lost all of them again.
-	used = 0
 	for _, i := range among {
 		if contains(choice, uint8(i)) {
 			used++

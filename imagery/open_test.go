@@ -2,6 +2,8 @@ package imagery_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -152,4 +154,16 @@ func TestReadErrorsNameEventFileAndBand(t *testing.T) {
 	for _, want := range []string{"event made-up", "post", "band B12", "post_20180910.tif"} {
 		assert.ErrorContains(t, err, want)
 	}
+}
+
+func TestScenesAtAllowedURLs(t *testing.T) {
+	e := pair(t, 40, 40)
+	server := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(e.DEM))))
+	defer server.Close()
+	local := read(t, open(t, e), imagery.Request{Rect: imagery.Rect{W: 40, H: 40}, Post: twelve})
+	e.Post = []imagery.Scene{{Path: server.URL + "/" + filepath.Base(e.Post[0].Path)}}
+	s, err := imagery.Open(t.Context(), e, imagery.Options{Allow: []string{filepath.Dir(e.DEM), server.URL + "/"}})
+	require.NoError(t, err)
+	defer s.Close()
+	assert.Equal(t, local, read(t, s, imagery.Request{Rect: imagery.Rect{W: 40, H: 40}, Post: twelve}))
 }

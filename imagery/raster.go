@@ -67,7 +67,12 @@ func openRaster(loc location, handles int) (*raster, error) {
 }
 
 func (r *raster) open() (*godal.Dataset, error) {
-	ds, err := godal.Open(r.gdal, godal.RasterOnly(), godal.Drivers(drivers()...), tolerant)
+	options := []godal.OpenOption{godal.RasterOnly(), godal.Drivers(drivers()...), tolerant}
+	if r.local == "" {
+		// Asking a server for files that may lie beside this one costs a round trip each.
+		options = append(options, godal.ConfigOption("GDAL_DISABLE_READDIR_ON_OPEN=EMPTY_DIR"))
+	}
+	ds, err := godal.Open(r.gdal, options...)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w (expected a raster: GeoTIFF, COG, JPEG 2000; for a DEM also SRTM .hgt, ASCII grid, DTED or GeoPackage)", r.ref, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // maxReadPixels bounds the pixels of one result layer (8192×8192).
@@ -74,11 +75,15 @@ func (s *source) view(r Request) (view, error) {
 // reading is one Read under way.
 type reading struct {
 	*source
-	view   view
-	places map[geometry]*coords // layers on the same pixels share their places
+	view view
+
+	placing sync.Mutex
+	places  map[geometry]*coords // layers on the same pixels share their places
 }
 
 func (rd *reading) place(g geometry) (*coords, error) {
+	rd.placing.Lock()
+	defer rd.placing.Unlock()
 	if c := rd.places[g]; c != nil {
 		return c, nil
 	}

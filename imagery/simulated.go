@@ -107,7 +107,7 @@ func (w *simulatedWriter) scene(s Scene, bands [][]uint16, scl []uint8) error {
 // write writes one tiled, deflated GeoTIFF with the given pixel size in metres. Integers mean no data by 0, except in the mask.
 func write[T uint8 | uint16 | float32](w *simulatedWriter, name string, kind godal.DataType, pixel float64, width, height int, tags map[string]string, names []string, bands [][]T, more ...string) (err error) {
 	path := filepath.Join(w.dir, name)
-	options := append([]string{"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE", "ZLEVEL=6", "NUM_THREADS=ALL_CPUS"}, more...)
+	options := append([]string{"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE", "ZLEVEL=6", "INTERLEAVE=BAND", "NUM_THREADS=ALL_CPUS"}, more...)
 	ds, err := godal.Create(godal.GTiff, path, len(bands), kind, width, height, godal.CreationOption(options...))
 	if err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
