@@ -472,3 +472,46 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, jobs.Accepted, got.Status)
 }
+
+// hanging calls hang when a run is to be published.
+type hanging struct {
+	store.Store
+	hang func()
+}
+
+func (h hanging) Publish(context.Context, store.Run, []store.Landslide) error {
+	h.hang()
+	return nil
+}
+
+// TestDismissedWhilePublishing dismisses a job at the last moment: after the
+// store has published, before the job is recorded as successful.
+func TestDismissedWhilePublishing(t *testing.T) {
+	p := newPlace(t, t.TempDir(), "")
+	published, goOn := make(chan string), make(chan struct{})
+	e := p.start(t, func(c *jobs.Config) { c.Store = pausing{c.Store, published, goOn} })
+	ctx := context.Background()
+	_, err := e.Submit(ctx, spec, nil)
+	require.NoError(t, err)
+	id := <-published
+	_, err = e.Dismiss(ctx, id)
+	require.NoError(t, err)
+	close(goOn)
+	require.NoError(t, e.Stop(ctx))
+	_, err = p.store.Run(ctx, id)
+	require.ErrorIs(t, err, store.ErrNotFound)
+	assert.Empty(t, keys(t, p.config.Results, id))
+}
+
+type pausing struct {
+	store.Store
+	published chan string
+	goOn      chan struct{}
+}
+
+func (p pausing) Publish(ctx context.Context, r store.Run, l []store.Landslide) error {
+	err := p.Store.Publish(ctx, r, l)
+	p.published <- r.ID
+	<-p.goOn
+	return err
+}

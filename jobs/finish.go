@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,7 +40,8 @@ func (a *attempt) finish(ctx context.Context, rec record, plan *mapping.Plan) er
 		return err
 	}
 	if err := e.config.Store.Publish(ctx, run(rec, plan, res.Summary), res.Landslides); err != nil {
-		return fmt.Errorf("publish the run of job %s: %w", rec.ID, err)
+		err = fmt.Errorf("publish the run of job %s: %w", rec.ID, err)
+		return errors.Join(err, a.takeBack(context.WithoutCancel(ctx), rec.ID)) // it may have been interrupted after the commit
 	}
 	return a.succeed(context.WithoutCancel(ctx), rec.ID, res.Summary)
 }
@@ -100,13 +102,20 @@ func (a *attempt) succeed(ctx context.Context, id string, s store.Summary) error
 	if n > 0 {
 		return nil
 	}
-	if err := a.engine.config.Store.DeleteRun(ctx, id); err != nil {
-		return fmt.Errorf("take back the run of dismissed job %s: %w", id, err)
-	}
-	if err := a.engine.deleteResults(ctx, id); err != nil {
+	return errors.Join(errDismissed, a.takeBack(ctx, id))
+}
+
+// takeBack removes the run and the results of a job that was dismissed or has
+// failed. A job that another attempt has finished meanwhile keeps them.
+func (a *attempt) takeBack(ctx context.Context, id string) error {
+	job, err := a.engine.Job(ctx, id)
+	if err != nil || job.Status != Dismissed && job.Status != Failed {
 		return err
 	}
-	return errDismissed
+	if err := a.engine.config.Store.DeleteRun(ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("take back the run of job %s: %w", id, err)
+	}
+	return a.engine.deleteResults(ctx, id)
 }
 
 // describe says a summary in words.

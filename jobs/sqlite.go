@@ -95,8 +95,8 @@ func (q *sqliteQueue) start(ctx context.Context) error {
 }
 
 func (q *sqliteQueue) reclaim(context.Context, time.Duration) (int64, error) { return 0, nil }
-func (q *sqliteQueue) shared() bool                           { return false }
-func (q *sqliteQueue) stop(ctx context.Context) error         { return q.client.StopAndCancel(ctx) }
+func (q *sqliteQueue) shared() bool                                          { return false }
+func (q *sqliteQueue) stop(ctx context.Context) error                        { return q.client.StopAndCancel(ctx) }
 
 func (q *sqliteQueue) close() error {
 	var err error

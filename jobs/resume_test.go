@@ -1,0 +1,166 @@
+package jobs_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"scarp/inference"
+	"scarp/jobs"
+	"scarp/jobs/internal/fake"
+	"scarp/store/postgrestest"
+)
+
+// Environment of the child process of TestKilledProcess.
+const (
+	childDir = "SCARP_TEST_JOBS_DIR"
+	childURL = "SCARP_TEST_JOBS_URL"
+)
+
+// TestKilledProcess kills a process in the middle of a job, and lets another take over.
+func TestKilledProcess(t *testing.T) {
+	if dir := os.Getenv(childDir); dir != "" {
+		workUntilKilled(t, dir, os.Getenv(childURL))
+	}
+	for _, stage := range []string{"predicting", "publishing"} {
+		t.Run("SQLite/"+stage, func(t *testing.T) { killAndResume(t, "", stage) })
+		t.Run("Postgres/"+stage, func(t *testing.T) { killAndResume(t, postgrestest.URL(t), stage) })
+	}
+}
+
+func killAndResume(t *testing.T, databaseURL, stage string) {
+	dir := t.TempDir()
+	child := exec.Command(os.Args[0], "-test.run=^TestKilledProcess$")
+	child.Env = append(os.Environ(), childDir+"="+dir, childURL+"="+databaseURL, "SCARP_TEST_JOBS_STAGE="+stage)
+	child.Stderr = os.Stderr
+	out, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	t.Cleanup(func() { child.Process.Kill(); child.Wait() })
+	lines := bufio.NewScanner(out)
+	var id string
+	for lines.Scan() {
+		if n, _ := fmt.Sscanf(lines.Text(), "in the middle of %s", &id); n == 1 {
+			break
+		}
+	}
+	require.NotEmpty(t, id, "the child ended early")
+	require.NoError(t, child.Process.Kill())
+	child.Wait()
+
+	p := newPlace(t, dir, databaseURL)
+	pred := &fake.Predictor{Value: blobs}
+	e := p.start(t, func(c *jobs.Config) { c.Predictor, c.Lease = pred, time.Second })
+	job := wait(t, e, id)
+	require.Equal(t, jobs.Successful, job.Status, job.Message)
+	assert.Equal(t, p.expected(t), outcome(t, e, id))
+	runs, err := p.store.Runs(context.Background(), "synthetic")
+	require.NoError(t, err)
+	assert.Len(t, runs, 1)
+	if stage == "predicting" {
+		again := 0
+		for _, calls := range pred.Calls() {
+			again += calls - 1 // the finishing asks for every block once, from the cache
+		}
+		assert.Equal(t, 8, again, "the two batches that were complete are not predicted again")
+	}
+}
+
+// workUntilKilled works on a job until it is in the middle of it, and then waits for its end.
+func workUntilKilled(t *testing.T, dir, databaseURL string) {
+	p := newPlace(t, dir, databaseURL)
+	ctx := context.Background()
+	var id string
+	var said sync.Once
+	hang := func() {
+		said.Do(func() { fmt.Printf("\nin the middle of %s\n", id) })
+		select {}
+	}
+	var calls atomic.Int64
+	e := p.open(t, func(c *jobs.Config) {
+		c.Workers, c.Lease = 1, time.Second
+		if os.Getenv("SCARP_TEST_JOBS_STAGE") == "publishing" {
+			c.Store = hanging{c.Store, hang}
+			return
+		}
+		c.Predictor = &fake.Predictor{Value: blobs, Before: func(context.Context, inference.BlockIndex) error {
+			if calls.Add(1) > 5 { // two batches are done, the third is not
+				hang()
+			}
+			return nil
+		}}
+	})
+	job, err := e.Submit(ctx, spec, nil)
+	require.NoError(t, err)
+	id = job.ID
+	require.NoError(t, e.Start(ctx))
+	select {}
+}
+
+func TestGracefulStop(t *testing.T) {
+	onBoth(t, func(t *testing.T, p *place) {
+		ctx := context.Background()
+		var id string
+		for range 5 { // more often than a task may fail
+			h := newHeld()
+			e := p.start(t, func(c *jobs.Config) { c.Predictor = h })
+			if id == "" {
+				job, err := e.Submit(ctx, spec, nil)
+				require.NoError(t, err)
+				id = job.ID
+			}
+			<-h.began
+			require.NoError(t, e.Stop(ctx))
+			<-h.ended
+		}
+		e := p.start(t, nil)
+		job := wait(t, e, id)
+		require.Equal(t, jobs.Successful, job.Status, job.Message)
+		assert.Equal(t, p.expected(t), outcome(t, e, id))
+	})
+}
+
+// TestTwoMachines lets two engines share a job: neither goes on before the other has begun.
+func TestTwoMachines(t *testing.T) {
+	p := newPlace(t, t.TempDir(), postgrestest.URL(t))
+	var both sync.WaitGroup
+	both.Add(2)
+	machine := func() (*jobs.Engine, *fake.Predictor) {
+		var once sync.Once
+		pred := &fake.Predictor{Value: blobs, Before: func(context.Context, inference.BlockIndex) error {
+			once.Do(both.Done)
+			both.Wait()
+			return nil
+		}}
+		return p.open(t, func(c *jobs.Config) { c.Predictor, c.Workers = pred, 1 }), pred
+	}
+	one, _ := machine()
+	two, _ := machine()
+	ctx := context.Background()
+	job, err := one.Submit(ctx, spec, nil)
+	require.NoError(t, err)
+	require.NoError(t, one.Start(ctx))
+	require.NoError(t, two.Start(ctx))
+	job = wait(t, two, job.ID)
+	require.Equal(t, jobs.Successful, job.Status, job.Message)
+	assert.Equal(t, p.expected(t), outcome(t, one, job.ID))
+	runs, err := p.store.Runs(ctx, "synthetic")
+	require.NoError(t, err)
+	assert.Len(t, runs, 1)
+}
+
+func TestOneProcessPerFolder(t *testing.T) {
+	p := newPlace(t, t.TempDir(), "")
+	p.open(t, nil)
+	_, err := jobs.Open(context.Background(), p.config)
+	require.ErrorContains(t, err, "another scarp process uses this data folder")
+}
