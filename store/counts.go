@@ -12,6 +12,13 @@ type Extent struct {
 	First, Last int64
 }
 
+// Scan says whether a page is found sooner by looking at landslides in order of
+// id until it is full than by finding all matches to sort them, taking them to
+// lie evenly between the first and the last.
+func (e Extent) Scan(limit int) bool {
+	return float64(limit)*float64(e.Last-e.First+1) < float64(e.Matched)*float64(e.Matched)
+}
+
 // Counts remembers the extents of queries, which cost as much as there are
 // matches, so that the pages after the first do not pay again. It forgets what
 // is older than a minute: runs do not change, but people may edit the tables.

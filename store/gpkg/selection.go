@@ -90,9 +90,7 @@ func (s *selection) extent(ctx context.Context, tx *sql.Tx) (e store.Extent, err
 // page reads one landslide more than the limit, to know whether there is a next page.
 func (s *selection) page(ctx context.Context, tx *sql.Tx, q store.Query, e store.Extent) ([]store.Landslide, int64, error) {
 	query := s.indexed
-	// The index finds all matches to sort them, a scan looks at rows until the
-	// page is full: the fewer rows of the two.
-	if passed := float64(q.Limit) * float64(e.Last-e.First+1) / float64(e.Matched); len(s.boxes) > 0 && passed < float64(e.Matched) {
+	if len(s.boxes) > 0 && e.Scan(q.Limit) {
 		query = s.scanned
 	}
 	s.and(`l.id > ?`, max(q.After, e.First-1))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -37,7 +38,7 @@ func (s *Store) Landslides(ctx context.Context, q store.Query) (store.Page, erro
 		if err != nil {
 			return err
 		}
-		page.Landslides, page.Next, err = where.page(ctx, tx, q.After, q.Limit)
+		page.Landslides, page.Next, err = where.page(ctx, tx, q, extent)
 		page.Matched = max(extent.Matched, len(page.Landslides))
 		return err
 	})
@@ -62,8 +63,9 @@ func (s *Store) Landslide(ctx context.Context, event string, id int64) (store.La
 
 // condition is the WHERE of a query, without its paging.
 type condition struct {
-	terms []string
-	args  []any
+	terms   []string
+	args    []any
+	spatial int // the number of the term that is the bounding box, 0 where there is none
 }
 
 // and adds a term in which each ? is one of args.
@@ -139,6 +141,7 @@ func (c *condition) within(q store.Query) error {
 		args = append(args, box)
 	}
 	c.and(`(`+strings.Join(terms, ` OR `)+`)`, args...)
+	c.spatial = len(c.terms)
 	return nil
 }
 
@@ -159,10 +162,17 @@ func (c *condition) extent(ctx context.Context, tx pgx.Tx) (e store.Extent, err 
 	return e, err
 }
 
-// page reads one more than the limit, to know whether there is a next page.
-func (c *condition) page(ctx context.Context, tx pgx.Tx, after int64, limit int) ([]store.Landslide, int64, error) {
-	n := len(c.args)
-	rows, err := tx.Query(ctx, selectLandslide+`WHERE `+strings.Join(c.terms, ` AND `)+
+// page reads one landslide more than the limit, to know whether there is a next page.
+func (c *condition) page(ctx context.Context, tx pgx.Tx, q store.Query, e store.Extent) ([]store.Landslide, int64, error) {
+	after, limit, n := q.After, q.Limit, len(c.args)
+	terms := slices.Clone(c.terms)
+	if c.spatial > 0 && e.Scan(limit) {
+		// The same truth, but nothing that the spatial index answers: the planner
+		// doesn't know that matches abound, and takes the index on the id so.
+		terms[c.spatial-1] += ` IS TRUE`
+		after = max(after, e.First-1)
+	}
+	rows, err := tx.Query(ctx, selectLandslide+`WHERE `+strings.Join(terms, ` AND `)+
 		fmt.Sprintf(` AND l.id > $%d ORDER BY l.id LIMIT $%d`, n+1, n+2), append(append([]any{}, c.args...), after, limit+1)...)
 	if err != nil {
 		return nil, 0, err

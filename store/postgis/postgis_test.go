@@ -16,7 +16,11 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return open(t, postgrestest.URL(t)) })
+	url := postgrestest.URL(t)
+	storetest.Run(t, func(t *testing.T) store.Store {
+		execute(t, url, `DROP SCHEMA IF EXISTS scarp CASCADE`) // quicker than a database each
+		return open(t, url)
+	})
 }
 
 func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, open(b, postgrestest.URL(b))) }
