@@ -10,7 +10,8 @@ import "math"
 //
 // elev holds width×height elevations in metres; dx and dy are the pixel's width and height in metres, both positive.
 // slope is in degrees, 0 to 90. aspect is the compass direction that the slope faces (downhill), in degrees clockwise
-// from north, in [0, 360); flat ground has aspect 0. Beyond its edges the grid is continued by replication.
+// from north, in [0, 360); flat ground has aspect 0. Beyond its edges the grid is continued by replication, which
+// makes slopes across an edge come out too gentle by up to half: give a DEM that reaches a pixel beyond what is used.
 // Where a pixel itself is nodata (NaN always is), slope and aspect are nodata; a neighbour that is nodata
 // counts as being as high as the pixel itself.
 func Horn(elev []float32, width, height int, dx, dy float64, nodata float32) (slope, aspect []float32) {
@@ -26,7 +27,6 @@ func HornRows(elev []float32, width, height int, dx func(row int) float64, dy fl
 	for y := range height {
 		up, down := max(y-1, 0)*width, min(y+1, height-1)*width
 		here := y * width
-		// Replicated edges halve the true run, exactly as the replicated rise does in gdaldem -compute_edges' simplest form.
 		inv8dx, inv8dy := 1/(8*dx(y)), 1/(8*dy)
 		for x := range width {
 			centre := elev[here+x]
