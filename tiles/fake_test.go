@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/airbusgeo/godal"
+	"github.com/paulmach/orb"
 	"github.com/stretchr/testify/require"
 
 	"scarp/cache"
@@ -181,12 +182,15 @@ func (s *landslides) Landslides(_ context.Context, q store.Query) (store.Page, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var page store.Page
+	if q.Limit == 0 {
+		q.Limit = 1000
+	}
 	for _, l := range s.items {
 		if l.ID <= q.After || l.Run != q.Run {
 			continue
 		}
 		b := l.Geometry.Bound()
-		if q.BBox != nil && (b.Max[0] < q.BBox[0] || b.Min[0] > q.BBox[2] || b.Max[1] < q.BBox[1] || b.Min[1] > q.BBox[3]) {
+		if q.BBox != nil && !touches(b, *q.BBox) {
 			continue
 		}
 		if len(page.Landslides) == q.Limit {
@@ -196,6 +200,17 @@ func (s *landslides) Landslides(_ context.Context, q store.Query) (store.Page, e
 		page.Landslides = append(page.Landslides, l)
 	}
 	return page, nil
+}
+
+// touches says whether a bound meets a box whose west may lie east of its east.
+func touches(b orb.Bound, box [4]float64) bool {
+	if b.Max[1] < box[1] || b.Min[1] > box[3] {
+		return false
+	}
+	if box[0] > box[2] {
+		return b.Max[0] >= box[0] || b.Min[0] <= box[2]
+	}
+	return b.Max[0] >= box[0] && b.Min[0] <= box[2]
 }
 
 // fixture is an engine over a synthetic event named synthetic.

@@ -13,7 +13,8 @@ import (
 )
 
 // predict returns the level's pixels that cover need, as far as they are
-// predicted already or can be within the budget. What is left out is
+// predicted already or can be within the budget. Where that does not do, views
+// at the grid's own resolution have their middle computed. What is left out is
 // NotPredicted, and is queued to be computed when nobody waits.
 func (e *Engine) predict(ctx context.Context, src imagery.Source, m *inference.Model, need imagery.Rect, level int) (*mosaic, error) {
 	g := src.Grid()
@@ -45,7 +46,14 @@ func (e *Engine) predict(ctx context.Context, src imagery.Source, m *inference.M
 		return cmp.Or(cmp.Compare(offCentre(a, cx, cy), offCentre(b, cx, cy)), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Col, b.Col))
 	})
 	now := missing[:min(len(missing), e.cfg.Budget)]
+	if level > 0 && len(missing) > e.cfg.Budget && e.cfg.WarmUp > 0 {
+		// Far out a few blocks are specks: nobody should wait for them.
+		now = nil
+	}
 	e.warm.offer(src, m, missing[len(now):])
+	if len(now) == 0 {
+		return out, nil
+	}
 	if err := e.compute(ctx, src, m, now, level, out); err != nil {
 		return nil, err
 	}
