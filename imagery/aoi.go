@@ -14,7 +14,8 @@ import (
 // Bounds on an area of interest.
 const (
 	maxAOIBytes    = 32 << 20
-	maxAOIVertices = 200_000
+	maxAOIVertices = 100_000
+	maxAOIPolygons = 2_000
 )
 
 // ReadAOI reads an area of interest as GeoJSON: a geometry, a feature, or a
@@ -52,6 +53,9 @@ func aoiOf(value any) (*geojson.Geometry, error) {
 	default:
 		parts = append(parts, text)
 	}
+	if len(parts) > maxAOIPolygons {
+		return nil, fmt.Errorf("has %d features; at most %d are accepted: merge or simplify them", len(parts), maxAOIPolygons)
+	}
 	var polygons orb.MultiPolygon
 	for i, p := range parts {
 		var g geojson.Geometry
@@ -86,6 +90,9 @@ func checkAOI(g *geojson.Geometry) error {
 		polygons = p
 	default:
 		return fmt.Errorf("expected Polygon or MultiPolygon, not %s", g.Type)
+	}
+	if len(polygons) > maxAOIPolygons {
+		return fmt.Errorf("has %d polygons; at most %d are accepted: simplify it", len(polygons), maxAOIPolygons)
 	}
 	vertices := 0
 	for _, p := range polygons {

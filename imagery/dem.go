@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"scarp/imagery/terrain"
 )
@@ -108,37 +109,51 @@ type relief struct {
 	aspect                     []float32 // at factor 1 only: as Horn's method gave it
 }
 
-// terrain reads the terrain layers named.
-func (rd *reading) terrain(ctx context.Context, names []string) ([][]float32, []uint8, error) {
+// terrain fills layers with the terrain layers named, and valid where the DEM has data.
+func (rd *reading) terrain(ctx context.Context, names []string, layers [][]float32, valid []uint8) error {
 	if len(names) == 0 {
-		return nil, nil, nil
+		return nil
 	}
 	d := rd.dem
 	c, err := rd.place(d.geometry)
 	if err != nil {
-		return nil, nil, fmt.Errorf("dem: %s: %w", d.ref, err)
+		return fmt.Errorf("dem: %s: %w", d.ref, err)
 	}
-	slopes := false
-	for _, n := range names {
-		slopes = slopes || n != Elevation
+	if c.window.Empty() {
+		return nil // layers and validity are 0 as they came
 	}
-	n := rd.view.width * rd.view.height
-	valid := make([]uint8, n)
-	layers := make([][]float32, len(names))
-	backing := make([]float32, n*len(names))
-	var r *relief
-	if !c.window.Empty() {
-		if r, err = d.read(ctx, c.factor, c.window, slopes); err != nil {
-			return nil, nil, fmt.Errorf("dem: %w", err)
+	slopes := slices.Contains(names, Slope) || slices.Contains(names, Aspect)
+	r, err := d.read(ctx, c.factor, c.window, slopes)
+	if err != nil {
+		return fmt.Errorf("dem: %w", err)
+	}
+	if c.exact {
+		r.copy(rd.view, c, names, layers, valid)
+		return nil
+	}
+	for k := range c.cells {
+		if own := c.cells[k].own; own >= 0 && r.elevation[own] == r.elevation[own] {
+			valid[k] = 1
 		}
 	}
 	for i, name := range names {
-		layers[i] = backing[i*n : (i+1)*n : (i+1)*n]
-		if r != nil {
-			d.sample(rd.view, c, r, name, layers[i], valid)
+		switch name {
+		case Elevation:
+			interpolate(c.cells, r.elevation, valid, layers[i])
+		case Slope:
+			interpolate(c.cells, r.slope, valid, layers[i])
+		case Aspect:
+			cos := make([]float32, len(valid))
+			interpolate(c.cells, r.cos, valid, cos)
+			interpolate(c.cells, r.sin, valid, layers[i])
+			for k, sin := range layers[i] {
+				if valid[k] == 1 {
+					layers[i][k] = heading(sin, cos[k])
+				}
+			}
 		}
 	}
-	return layers, valid, nil
+	return nil
 }
 
 // read reads a window of the DEM's level and derives slope and aspect at the
@@ -264,55 +279,51 @@ func heading(sin, cos float32) float32 {
 	return a
 }
 
-// sample fills out with a terrain layer, and valid where the DEM has data.
-func (d *dem) sample(v view, c *coords, r *relief, name string, out []float32, valid []uint8) {
-	lw, lh := float64(d.width)/float64(c.factor), float64(d.height)/float64(c.factor)
-	src := map[string][]float32{Elevation: r.elevation, Slope: r.slope, Aspect: r.sin}[name]
-	win := c.window
-	for j := range v.height {
-		for i := range v.width {
-			x, y := c.at(v, i, j)
-			if !(x >= 0 && x < lw && y >= 0 && y < lh) {
-				continue
-			}
-			k := j*v.width + i
-			xa, xb, wx, xo := neighbours(x, win.X, win.W)
-			ya, yb, wy, yo := neighbours(y, win.Y, win.H)
-			own := yo*win.W + xo
+// copy fills layers where level and result pixels are the same.
+func (r *relief) copy(v view, c *coords, names []string, layers [][]float32, valid []uint8) {
+	for y := range c.window.H {
+		for x := range c.window.W {
+			own := y*c.window.W + x
 			if r.elevation[own] != r.elevation[own] {
 				continue
 			}
+			k := (y+c.window.Y-c.row)*v.width + x + c.window.X - c.col
 			valid[k] = 1
-			if c.exact {
+			for i, name := range names {
 				switch {
-				case name != Aspect:
-					out[k] = src[own]
+				case name == Elevation:
+					layers[i][k] = r.elevation[own]
+				case name == Slope:
+					layers[i][k] = r.slope[own]
 				case r.aspect != nil:
-					out[k] = r.aspect[own]
+					layers[i][k] = r.aspect[own]
 				default:
-					out[k] = heading(r.sin[own], r.cos[own])
+					layers[i][k] = heading(r.sin[own], r.cos[own])
 				}
-				continue
-			}
-			at := [4]int{ya*win.W + xa, ya*win.W + xb, yb*win.W + xa, yb*win.W + xb}
-			out[k] = mixReal(src, at, wx, wy)
-			if name == Aspect {
-				out[k] = heading(out[k], mixReal(r.cos, at, wx, wy))
 			}
 		}
 	}
 }
 
+// interpolate fills out bilinearly where valid is 1.
+func interpolate(cells []cell, src []float32, valid []uint8, out []float32) {
+	for k := range cells {
+		if valid[k] == 1 {
+			c := &cells[k]
+			out[k] = mixReal(src[c.at], src[c.at+c.right], src[c.at+c.down], src[c.at+c.down+c.right], c.x, c.y)
+		}
+	}
+}
+
 // mixReal interpolates between four pixels, leaving out NaN. At least one is a number.
-func mixReal(src []float32, at [4]int, wx, wy float32) float32 {
-	a, b, c, d := src[at[0]], src[at[1]], src[at[2]], src[at[3]]
+func mixReal(a, b, c, d, wx, wy float32) float32 {
 	v := (a*(1-wx)+b*wx)*(1-wy) + (c*(1-wx)+d*wx)*wy
 	if v == v {
 		return v
 	}
 	var sum, weights float32
 	for k, w := range [4]float32{(1 - wx) * (1 - wy), wx * (1 - wy), (1 - wx) * wy, wx * wy} {
-		if p := src[at[k]]; p == p {
+		if p := [4]float32{a, b, c, d}[k]; p == p {
 			sum += p * w
 			weights += w
 		}

@@ -100,6 +100,9 @@ func TestParseEventTellsWhatIsWrong(t *testing.T) {
 		"crossing AOI":   {replace("[[[141.9, 42.7], [142.0, 42.7], [142.0, 42.75], [141.9, 42.7]]]", "[[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]"), []string{"aoi: is not a valid geometry"}},
 		"AOI in metres":  {replace("141.9, 42.7]", "500000, 4600000]"), []string{"not longitude and latitude"}},
 		"AOI a point":    {replace("Polygon", "Point", "[[[141.9, 42.7], [142.0, 42.7], [142.0, 42.75], [141.9, 42.7]]]", "[1, 2]"), []string{"expected Polygon or MultiPolygon"}},
+		"too deep":       {"aoi: " + strings.Repeat("[", 20000), []string{"exceeded max depth"}},
+		"too large":      {"title: " + strings.Repeat("x", 2<<20), []string{"larger than 1 MiB"}},
+		"AOI of many":    {"aoi: {type: FeatureCollection, features: [" + strings.Repeat("{},", 3000) + "]}", []string{"at most 2000 are accepted"}},
 		"AOI of nothing": {replace("[[[141.9, 42.7], [142.0, 42.7], [142.0, 42.75], [141.9, 42.7]]]", "[]"), []string{"aoi: holds no positions"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,10 @@ import (
 )
 
 // maxEventFile bounds the size of an event's definition in bytes.
-const maxEventFile = 4 << 20
+const maxEventFile = 1 << 20
+
+// maxFaults bounds the faults told at once.
+const maxFaults = 50
 
 // LoadEvent reads an event's YAML file. References in it become relative to the file.
 func LoadEvent(path string) (Event, error) {
@@ -183,6 +186,9 @@ func checkKeys(node *yaml.Node, t reflect.Type, where string) error {
 		key, value := node.Content[i], node.Content[i+1]
 		field, ok := fields[key.Value]
 		if !ok {
+			if len(faults) >= maxFaults {
+				return errors.Join(append(faults, errors.New("and more"))...)
+			}
 			hint := "expected one of " + strings.Join(names, ", ")
 			if near := closest(key.Value, names); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
@@ -191,7 +197,7 @@ func checkKeys(node *yaml.Node, t reflect.Type, where string) error {
 			if where != "" {
 				at = " in " + where
 			}
-			faults = append(faults, fmt.Errorf("line %d: unknown key %q%s: %s", key.Line, key.Value, at, hint))
+			faults = append(faults, fmt.Errorf("line %d: unknown key %q%s: %s", key.Line, clip(key.Value), at, hint))
 			continue
 		}
 		faults = append(faults, checkKeys(value, field, strings.TrimPrefix(where+"."+key.Value, ".")))

@@ -57,41 +57,27 @@ type mosaic struct {
 	kept    map[*layer][]uint16 // validity layers, which are often asked for as bands too
 }
 
-// side reads the bands of a side, and its clouds and validity if asked for.
-func (rd *reading) side(ctx context.Context, side Side, bands []string, clouds bool) (layers [][]uint16, cloud, valid []uint8, err error) {
+// side fills layers with the bands of a side that are not nil, and cloud and valid unless they are nil.
+func (rd *reading) side(ctx context.Context, side Side, bands []string, layers [][]uint16, cloud, valid []uint8) error {
 	if len(bands) == 0 {
-		return nil, nil, nil, nil
+		return nil
 	}
-	defer func() {
-		if err != nil && ctx.Err() == nil {
-			err = fmt.Errorf("%s: %w", side, err)
-		}
-	}()
 	m := &mosaic{reading: rd, kept: map[*layer][]uint16{}}
 	for _, sc := range rd.sides[side] {
-		if !sc.footprint.Intersect(rd.view.rect).Empty() {
+		if !sc.footprint.Intersect(rd.view.area()).Empty() {
 			m.scenes = append(m.scenes, sc)
 		}
 	}
 	m.ranks = make([][]uint8, len(m.scenes))
-	n := rd.view.width * rd.view.height
-	// One allocation for all layers of the side.
-	backing := make([]uint16, n*len(bands))
-	layers = make([][]uint16, len(bands))
-	if clouds {
-		if cloud, valid, err = m.clouds(ctx); err != nil {
-			return nil, nil, nil, err
-		}
-	}
-	for i, band := range bands {
-		if rd.HasBand(side, band) {
-			layers[i] = backing[i*n : (i+1)*n : (i+1)*n]
+	if cloud != nil && len(m.scenes) > 0 {
+		if err := m.clouds(ctx, cloud, valid); err != nil {
+			return fmt.Errorf("%s: %w", side, err)
 		}
 	}
 	if err := m.bands(ctx, bands, layers); err != nil {
-		return nil, nil, nil, err
+		return fmt.Errorf("%s: %w", side, err)
 	}
-	return layers, cloud, valid, nil
+	return nil
 }
 
 // bands reads bands into layers, except those that are nil. Bands in different
@@ -250,25 +236,20 @@ func (m *mosaic) rank(ctx context.Context, i int) ([]uint8, error) {
 	return rank, nil
 }
 
-// clouds returns cloud classes and validity of the mosaic.
-func (m *mosaic) clouds(ctx context.Context) (cloud, valid []uint8, err error) {
-	n := m.view.width * m.view.height
-	cloud, valid = make([]uint8, n), make([]uint8, n)
-	if len(m.scenes) == 0 {
-		return cloud, valid, nil
-	}
+// clouds fills in cloud classes and validity of the mosaic.
+func (m *mosaic) clouds(ctx context.Context, cloud, valid []uint8) error {
 	all := make([]int, len(m.scenes))
 	for i := range all {
 		all[i] = i
 	}
 	choice, _, err := m.choose(ctx, all)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	for p, i := range choice {
 		if r := m.ranks[i][p]; r != rankEmpty {
 			valid[p], cloud[p] = 1, rankCloud(r)
 		}
 	}
-	return cloud, valid, nil
+	return nil
 }

@@ -31,18 +31,76 @@ func (s *source) read(ctx context.Context, r Request) (*Window, error) {
 		return nil, err
 	}
 	defer s.end()
-	rd := &reading{source: s, view: v, places: map[geometry]*coords{}}
-	w := &Window{Rect: r.Rect, Width: v.width, Height: v.height}
-	if w.Pre, w.PreCloud, w.PreValid, err = rd.side(ctx, Pre, r.Pre, r.Clouds); err != nil {
-		return nil, err
-	}
-	if w.Post, w.PostCloud, w.PostValid, err = rd.side(ctx, Post, r.Post, r.Clouds); err != nil {
-		return nil, err
-	}
-	if w.Terrain, w.TerrainValid, err = rd.terrain(ctx, r.Terrain); err != nil {
-		return nil, err
+	w := s.allocate(r, v)
+	// A strip at a time, so that working memory does not grow with the result.
+	rows := max(stripResult/v.width, 1)
+	for first := 0; first < v.height; first += rows {
+		strip := v.strip(first, min(rows, v.height-first))
+		if err := s.readStrip(ctx, r, strip, w); err != nil {
+			return nil, err
+		}
 	}
 	return w, nil
+}
+
+// stripResult is the size of a strip in result pixels.
+const stripResult = 1 << 20
+
+// allocate makes the layers of a result.
+func (s *source) allocate(r Request, v view) *Window {
+	n := v.width * v.height
+	w := &Window{Rect: r.Rect, Width: v.width, Height: v.height}
+	bands := func(side Side, names []string) [][]uint16 {
+		layers := make([][]uint16, len(names))
+		for i, b := range names {
+			if s.HasBand(side, b) {
+				layers[i] = make([]uint16, n)
+			}
+		}
+		return layers
+	}
+	w.Pre, w.Post = bands(Pre, r.Pre), bands(Post, r.Post)
+	if r.Clouds && len(r.Pre) > 0 {
+		w.PreCloud, w.PreValid = make([]uint8, n), make([]uint8, n)
+	}
+	if r.Clouds && len(r.Post) > 0 {
+		w.PostCloud, w.PostValid = make([]uint8, n), make([]uint8, n)
+	}
+	if len(r.Terrain) > 0 {
+		w.Terrain, w.TerrainValid = make([][]float32, len(r.Terrain)), make([]uint8, n)
+		for i := range r.Terrain {
+			w.Terrain[i] = make([]float32, n)
+		}
+	}
+	return w
+}
+
+func (s *source) readStrip(ctx context.Context, r Request, v view, w *Window) error {
+	rd := &reading{source: s, view: v, places: map[geometry]*coords{}}
+	if err := rd.side(ctx, Pre, r.Pre, rows(v, w.Pre), part(v, w.PreCloud), part(v, w.PreValid)); err != nil {
+		return err
+	}
+	if err := rd.side(ctx, Post, r.Post, rows(v, w.Post), part(v, w.PostCloud), part(v, w.PostValid)); err != nil {
+		return err
+	}
+	return rd.terrain(ctx, r.Terrain, rows(v, w.Terrain), part(v, w.TerrainValid))
+}
+
+// part returns a strip's rows of a layer; nil of none.
+func part[T any](v view, layer []T) []T {
+	if layer == nil {
+		return nil
+	}
+	return layer[v.first*v.width : (v.first+v.height)*v.width]
+}
+
+// rows returns a strip's rows of layers.
+func rows[T any](v view, layers [][]T) [][]T {
+	out := make([][]T, len(layers))
+	for i, l := range layers {
+		out[i] = part(v, l)
+	}
+	return out
 }
 
 // view checks a request.
@@ -59,6 +117,7 @@ func (s *source) view(r Request) (view, error) {
 	case v.width > maxReadPixels/v.height:
 		return v, fmt.Errorf("a result of %d×%d pixels was asked for; at most %d pixels can be read at once", v.width, v.height, maxReadPixels)
 	}
+	v.sx, v.sy = float64(r.Rect.W)/float64(v.width), float64(r.Rect.H)/float64(v.height)
 	for _, b := range slices.Concat(r.Pre, r.Post) {
 		if !slices.Contains(Bands(), b) {
 			return v, fmt.Errorf("band %q is unknown: expected one of %v", b, Bands())

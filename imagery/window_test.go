@@ -114,3 +114,30 @@ func TestDecimatedReads(t *testing.T) {
 		assert.InDelta(t, 1, share(w.PostValid), 0)
 	}
 }
+
+func TestLargeResultsAreReadInStripsThatDoNotShow(t *testing.T) {
+	dir := t.TempDir()
+	e := pair(t, 30, 30)
+	e.Post = []imagery.Scene{{Path: writeRaster(t, filepath.Join(dir, "b_20180910.tif"), utm(1100, 1000, "B04"), pattern(1))}}
+	half := utm(550, 500, "B11")
+	half.pixel = 20
+	e.Post = append(e.Post, imagery.Scene{Path: writeRaster(t, filepath.Join(dir, "c_20180910.tif"), half, pattern(2))})
+	dem := utm(400, 400)
+	dem.pixel = 30
+	e.DEM = writeRaster(t, filepath.Join(dir, "dem.tif"), dem, hills)
+	s := open(t, e)
+	request := func(r imagery.Rect) *imagery.Window {
+		return read(t, s, imagery.Request{Rect: r, Pre: []string{"B04"}, Post: []string{"B04", "B11"}, Terrain: allTerrain, Clouds: true})
+	}
+	whole := request(s.Grid().Rect())
+	r := imagery.Rect{X: 300, Y: 900, W: 200, H: 100}
+	part := request(r)
+	for k := range r.W * r.H {
+		at := (r.Y+k/r.W)*1100 + r.X + k%r.W
+		require.Equal(t, whole.Post[0][at], part.Post[0][k])
+		require.Equal(t, whole.Post[1][at], part.Post[1][k])
+		require.Equal(t, whole.Terrain[2][at], part.Terrain[2][k])
+	}
+	small := read(t, s, imagery.Request{Rect: s.Grid().Rect(), Width: 1099, Height: 999, Post: []string{"B04"}})
+	assert.NotContains(t, small.Post[0], uint16(0))
+}
