@@ -12,7 +12,6 @@ import (
 
 	"github.com/airbusgeo/godal"
 	"github.com/paulmach/orb"
-	"github.com/paulmach/orb/geo"
 	"github.com/paulmach/orb/geojson"
 
 	"scarp/imagery/simulate"
@@ -139,7 +138,7 @@ func write[T uint8 | uint16 | float32](w *simulatedWriter, name string, kind god
 	return nil
 }
 
-// landslides writes the true polygons in longitude and latitude, with kind and area.
+// landslides writes the true polygons in longitude and latitude, with kind and area on the event's grid.
 func (w *simulatedWriter) landslides() error {
 	var t transforms
 	defer t.close()
@@ -152,7 +151,7 @@ func (w *simulatedWriter) landslides() error {
 		f := geojson.NewFeature(poly)
 		f.ID = i + 1
 		f.Properties["kind"] = l.Kind
-		f.Properties["area_m2"] = math.Round(geo.Area(poly))
+		f.Properties["area_m2"] = l.Area
 		all.Append(f)
 	}
 	text, err := json.Marshal(all)

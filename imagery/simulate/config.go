@@ -85,7 +85,7 @@ func DefaultRanges() Ranges {
 		Steepness: Range{21, 45}, ChannelHead: Range{4, 50}, Roughness: Range{1, 5}, BaseElevation: Range{20, 2600}, ValleyFill: Range{2, 45},
 		Forest: Range{0.25, 1}, Conifer: Range{0, 1}, Crops: Range{0, 0.9}, Rockiness: Range{0, 0.8}, Dryness: Range{0, 0.75}, Seasonality: Range{0, 1},
 		SoilRedness: Range{0, 1}, SoilBrightness: Range{0.6, 1.25}, DebrisRock: Range{0, 1},
-		Landslides: Range{0.008, 0.08}, SizeTail: Range{0.9, 1.5}, SmallestM2: Range{300, 1500}, Elongation: Range{2, 8}, Clustering: Range{0, 1},
+		Landslides: Range{0.008, 0.08}, SizeTail: Range{0.8, 1.35}, SmallestM2: Range{300, 2500}, Elongation: Range{2, 8}, Clustering: Range{0, 1},
 		Haze: Range{0, 350}, Gain: Range{0.8, 1.25}, Offset: Range{-60, 120}, SkyLight: Range{0.08, 0.5}, Noise: Range{8, 45}, Misregistration: Range{0, 1}, Latitude: Range{-45, 58},
 	}
 }
@@ -99,7 +99,7 @@ func HeldOutRanges() Ranges {
 	r.Rockiness = Range{0.5, 1}
 	r.Dryness = Range{0.4, 0.9}
 	r.SoilBrightness = Range{0.5, 0.9}
-	r.SizeTail = Range{1.3, 1.7}
+	r.SizeTail = Range{1.2, 1.6}
 	r.Elongation = Range{3, 10}
 	r.Haze = Range{200, 500}
 	r.Gain = Range{0.7, 1.4}

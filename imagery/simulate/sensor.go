@@ -128,7 +128,7 @@ func classify(bands *[12][]uint16, s *sky, w, h int, noData []bool) []uint8 {
 		for x := range cw {
 			i := min(2*y, h-1)*w + min(2*x, w-1)
 			j := min(2*y+1, h-1)*w + min(2*x+1, w-1)
-			if noData != nil && noData[i] {
+			if noData != nil && noData[i] && noData[j] && noData[i/w*w+j%w] && noData[j/w*w+i%w] {
 				continue
 			}
 			out[y*cw+x] = classOf(bands, s, i, j)

@@ -62,7 +62,7 @@ func TestGoldenDigests(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("other processors round a multiplication with an addition once instead of twice")
 	}
-	for seed, want := range map[uint64]string{1: "df7fb61fa578617c", 2: "7355fa0e0ad4ef68", 3: "615fc9eff4ba6920"} {
+	for seed, want := range map[uint64]string{1: "15231e6944fc4a80", 2: "ac9e9ce86afb0e1d", 3: "20436a67d38d018f"} {
 		assert.Equal(t, want, digest(t, generate(t, simulate.Config{Seed: seed, Width: 128, Height: 96, PostCloud: 0.1})), "seed %d", seed)
 	}
 }
