@@ -1,0 +1,246 @@
+package ogc_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers/legacy"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+
+	"scarp/jobs"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// documents are the resources with a JSON and mostly an HTML form, and the name of their golden file.
+func documents() map[string]string {
+	return map[string]string{
+		"/":                                    "landing",
+		"/conformance":                         "conformance",
+		"/collections":                         "collections",
+		"/collections/atsuma-2018_landslides":  "collection-landslides",
+		"/collections/atsuma-2018_probability": "collection-probability",
+		"/collections/away_pre":                "collection-away",
+		"/collections/atsuma-2018_landslides/items?limit=2": "items",
+		"/collections/atsuma-2018_landslides/items/1":       "item",
+		"/collections/atsuma-2018_landslides/queryables":    "queryables",
+		"/collections/atsuma-2018_landslides/schema":        "schema",
+		"/collections/atsuma-2018_mask/styles":              "styles",
+		"/collections/atsuma-2018_mask/styles/plain":        "style",
+		"/tileMatrixSets":                                           "matrixsets",
+		"/tileMatrixSets/WebMercatorQuad":                           "matrixset-web",
+		"/tileMatrixSets/WorldCRS84Quad":                            "matrixset-world",
+		"/collections/atsuma-2018_mask/map/tiles":                   "tilesets-map",
+		"/collections/atsuma-2018_mask/map/tiles/WorldCRS84Quad":    "tileset-map",
+		"/collections/atsuma-2018_mask/styles/plain/map/tiles":      "tilesets-style",
+		"/collections/atsuma-2018_landslides/tiles":                 "tilesets-vector",
+		"/collections/atsuma-2018_landslides/tiles/WebMercatorQuad": "tileset-vector",
+		"/processes":                "processes",
+		"/processes/map-landslides": "process-map",
+		"/processes/echo":           "process-echo",
+		"/jobs":                     "jobs",
+		"/jobs/job-1":               "job-running",
+		"/jobs/job-2":               "job-successful",
+		"/events":                   "events",
+		"/events/atsuma-2018":       "event",
+		"/models":                   "models",
+		"/models/small":             "model",
+	}
+}
+
+// withJobs adds a running job and a successful one.
+func withJobs(t *testing.T, s *server) *server {
+	t.Helper()
+	for range 2 {
+		_, err := s.jobs.Submit(context.Background(), jobs.Spec{Event: "atsuma-2018"}, nil)
+		require.NoError(t, err)
+	}
+	s.jobs.Finish("job-2")
+	return s
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(path, got, 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "run the tests with -update to write it")
+	require.Equal(t, string(want), string(got))
+}
+
+func TestDocuments(t *testing.T) {
+	s := withJobs(t, newServer(t))
+	for target, name := range documents() {
+		t.Run(name, func(t *testing.T) {
+			r := s.get(target)
+			body := text(t, r)
+			require.Equal(t, http.StatusOK, r.StatusCode, body)
+			require.NotContains(t, body, "/secret/", "paths of the server must not show")
+			var pretty bytes.Buffer
+			require.NoError(t, json.Indent(&pretty, []byte(body), "", "  "))
+			golden(t, name+".json", pretty.Bytes())
+		})
+	}
+}
+
+// Every link of every document is absolute under the public address, has a
+// relation and a type, and leads somewhere.
+func TestLinks(t *testing.T) {
+	s := withJobs(t, newServer(t))
+	seen := map[string]bool{}
+	for target := range documents() {
+		var doc any
+		require.NoError(t, json.Unmarshal([]byte(text(t, s.get(target))), &doc))
+		for _, l := range links(doc) {
+			href, _ := l["href"].(string)
+			require.NotEmpty(t, l["rel"], "%s: %s", target, href)
+			require.NotEmpty(t, l["type"], "%s: %s", target, href)
+			path, ok := strings.CutPrefix(href, base)
+			require.True(t, ok, "%s: %s is not under the public address", target, href)
+			if seen[path] || l["templated"] == true || l["rel"] == "http://www.opengis.net/def/rel/ogc/1.0/execute" || strings.Contains(path, "/away_") || strings.HasPrefix(path, "/wms") {
+				continue
+			}
+			seen[path] = true
+			r := s.get(path, "Accept", l["type"].(string))
+			require.Equal(t, http.StatusOK, r.StatusCode, "%s links to %s: %s", target, href, text(t, r))
+			require.True(t, strings.HasPrefix(r.Header.Get("Content-Type"), l["type"].(string)), "%s says that %s is %s, it is %s", target, href, l["type"], r.Header.Get("Content-Type"))
+		}
+	}
+	require.Greater(t, len(seen), 60)
+}
+
+// links finds every object with href and rel in a document.
+func links(v any) []map[string]any {
+	var out []map[string]any
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			out = append(out, links(x)...)
+		}
+	case map[string]any:
+		if _, ok := v["href"].(string); ok {
+			return []map[string]any{v}
+		}
+		for _, x := range v {
+			out = append(out, links(x)...)
+		}
+	}
+	return out
+}
+
+func TestPages(t *testing.T) {
+	s := withJobs(t, newServer(t))
+	for target, name := range documents() {
+		t.Run(name, func(t *testing.T) {
+			r := s.get(target, "Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+			body := text(t, r)
+			require.Equal(t, http.StatusOK, r.StatusCode, body)
+			require.Equal(t, "text/html; charset=utf-8", r.Header.Get("Content-Type"))
+			require.Contains(t, body, "</html>")
+			require.NotContains(t, body, "ZgotmplZ", "a template put something where it is not safe")
+			root, err := html.Parse(strings.NewReader(body))
+			require.NoError(t, err)
+			for n := range root.Descendants() {
+				for _, a := range n.Attr {
+					if n.Data != "a" && (a.Key == "src" || a.Key == "href") && !strings.HasPrefix(a.Val, "data:") {
+						require.True(t, strings.HasPrefix(a.Val, base), "%s %s=%s comes from elsewhere", n.Data, a.Key, a.Val)
+					}
+				}
+			}
+		})
+	}
+}
+
+// document loads the OpenAPI document as a client gets it, for a server at /.
+func document(t *testing.T, s *server) *openapi3.T {
+	t.Helper()
+	r := s.get("/api")
+	require.Equal(t, "application/vnd.oai.openapi+json;version=3.0", r.Header.Get("Content-Type"))
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(text(t, r)))
+	require.NoError(t, err)
+	require.NoError(t, doc.Validate(context.Background()))
+	require.Equal(t, base, doc.Servers[0].URL)
+	doc.Servers = openapi3.Servers{{URL: "http://example.com"}}
+	return doc
+}
+
+// Answers are what the OpenAPI document says.
+func TestAnswersFollowTheOpenAPIDocument(t *testing.T) {
+	s := withJobs(t, newServer(t))
+	router, err := legacy.NewRouter(document(t, s))
+	require.NoError(t, err)
+	openapi3filter.RegisterBodyDecoder("application/geo+json", openapi3filter.JSONBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("application/schema+json", openapi3filter.JSONBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("application/vnd.mapbox.tile+json", openapi3filter.JSONBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("image/png", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("application/vnd.mapbox-vector-tile", openapi3filter.FileBodyDecoder)
+	targets := []string{
+		"/collections/atsuma-2018_landslides/items?bbox=141.9,42.6,142.1,42.8&datetime=2018-09-01/..&min_area=600&limit=1",
+		"/collections/atsuma-2018_mask/map/tiles/WebMercatorQuad?f=tilejson",
+		"/collections/atsuma-2018_mask/map/tiles/WebMercatorQuad/0/0/0",
+		"/collections/atsuma-2018_mask/map/tiles/WebMercatorQuad/0/0/0?threshold=0.7&scale=2",
+		"/collections/atsuma-2018_mask/styles/plain/map/tiles/WebMercatorQuad/0/0/0",
+		"/collections/atsuma-2018_landslides/tiles/WebMercatorQuad/0/0/0",
+		"/collections/atsuma-2018_mask/map?width=100&bgcolor=white",
+		"/collections/atsuma-2018_mask/legend",
+		"/collections/nothing_mask", "/collections/atsuma-2018_mask/items", "/jobs/none", "/processes/none",
+		"/jobs/job-1/results", "/jobs/job-2/results",
+	}
+	for target := range documents() {
+		targets = append(targets, target)
+	}
+	for _, target := range targets {
+		req := httptest.NewRequest(http.MethodGet, "http://example.com"+target, nil)
+		route, params, err := router.FindRoute(req)
+		require.NoError(t, err, target)
+		in := &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route}
+		require.NoError(t, openapi3filter.ValidateRequest(context.Background(), in), target)
+		r := s.get(target)
+		err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: r.StatusCode, Header: r.Header, Body: r.Body})
+		require.NoError(t, err, target)
+	}
+}
+
+// Every route is in the OpenAPI document and the other way round.
+func TestOpenAPIDocumentIsComplete(t *testing.T) {
+	s := newServer(t)
+	described := map[string]bool{}
+	for path, item := range document(t, s).Paths.Map() {
+		for method := range item.Operations() {
+			described[method+" "+anonymous(path)] = true
+		}
+	}
+	routed := map[string]bool{}
+	for _, r := range s.Routes() {
+		if r.Method == http.MethodHead || strings.HasPrefix(r.Path, "/ogc/") || r.Path == "/api.html" {
+			continue
+		}
+		routed[r.Method+" "+anonymous(r.Path)] = true
+	}
+	require.Equal(t, routed, described)
+}
+
+// anonymous drops the names of path parameters.
+func anonymous(path string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		if strings.HasPrefix(p, ":") || strings.HasPrefix(p, "{") {
+			parts[i] = "*"
+		}
+	}
+	return strings.Join(parts, "/")
+}

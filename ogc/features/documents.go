@@ -1,0 +1,108 @@
+package features
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/geojson"
+	"github.com/paulmach/orb/project"
+
+	"scarp/ogc/common"
+	"scarp/store"
+)
+
+type collectionDoc struct {
+	Type      string        `json:"type"`
+	TimeStamp string        `json:"timeStamp"`
+	Matched   int           `json:"numberMatched"`
+	Returned  int           `json:"numberReturned"`
+	Links     []common.Link `json:"links"`
+	Features  []featureDoc  `json:"features"`
+}
+
+type featureDoc struct {
+	Type       string            `json:"type"`
+	ID         int64             `json:"id"`
+	Geometry   *geojson.Geometry `json:"geometry"`
+	Properties properties        `json:"properties"`
+	Links      []common.Link     `json:"links,omitempty"`
+}
+
+// properties are a landslide's attributes under the store's names, without
+// the id, which a feature has of its own.
+type properties struct {
+	store.Landslide
+	ID bool `json:"id,omitempty"` // hides the embedded one
+}
+
+func feature(l store.Landslide, crs common.CRS) featureDoc {
+	return featureDoc{Type: "Feature", ID: l.ID, Geometry: geojson.NewGeometry(inCRS(l.Geometry, crs)), Properties: properties{Landslide: l}}
+}
+
+// inCRS returns the polygon in the CRS's coordinates and axis order.
+func inCRS(p orb.Polygon, crs common.CRS) orb.Polygon {
+	switch {
+	case crs.EPSG == 3857:
+		return project.Polygon(p.Clone(), project.WGS84.ToMercator)
+	case crs.LatLon:
+		return project.Polygon(p.Clone(), func(q orb.Point) orb.Point { return orb.Point{q[1], q[0]} })
+	}
+	return p
+}
+
+type itemsPage struct {
+	collectionDoc
+	Columns []string
+	ID      string
+	Next    string
+}
+
+type itemPage struct {
+	featureDoc
+	Rows []row
+}
+
+type row struct{ Name, Value, Meaning string }
+
+// columns are the table's: the attributes that people compare.
+func columns() []string {
+	return []string{"Area, m²", "Length, m", "Probability", "Elevation, m", "Slope, °", "ΔNDVI", "By cloud", "After"}
+}
+
+// Cells returns the table's cells of one feature in the order of columns.
+func (f featureDoc) Cells() []string {
+	l := f.Properties.Landslide
+	ndvi, cloud := "–", ""
+	if l.DeltaNDVI != nil {
+		ndvi = fmt.Sprintf("%.2f", *l.DeltaNDVI)
+	}
+	if l.CloudAdjacent {
+		cloud = "yes"
+	}
+	return []string{fmt.Sprintf("%.0f", l.Area), fmt.Sprintf("%.0f", l.Length), fmt.Sprintf("%.2f", l.ProbMean),
+		fmt.Sprintf("%.0f–%.0f", l.ElevMin, l.ElevMax), fmt.Sprintf("%.0f", l.SlopeMean), ndvi, cloud, l.PostDate.UTC().Format(time.DateOnly)}
+}
+
+// rows lists all attributes of one landslide.
+func rows(l store.Landslide) []row {
+	number := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+	ndvi := "unknown"
+	if l.DeltaNDVI != nil {
+		ndvi = number(*l.DeltaNDVI)
+	}
+	values := [][2]string{
+		{"area_m2", number(l.Area)}, {"perimeter_m", number(l.Perimeter)}, {"length_m", number(l.Length)}, {"width_m", number(l.Width)},
+		{"probability_mean", number(l.ProbMean)}, {"probability_max", number(l.ProbMax)},
+		{"elevation_min_m", number(l.ElevMin)}, {"elevation_max_m", number(l.ElevMax)}, {"elevation_mean_m", number(l.ElevMean)},
+		{"slope_mean_deg", number(l.SlopeMean)}, {"aspect_deg", number(l.Aspect)}, {"delta_ndvi_mean", ndvi},
+		{"cloud_adjacent", strconv.FormatBool(l.CloudAdjacent)}, {"pre_date", l.PreDate.UTC().Format(time.RFC3339)}, {"post_date", l.PostDate.UTC().Format(time.RFC3339)},
+		{"model", l.Model}, {"model_version", l.ModelVersion}, {"event", l.Event}, {"run", l.Run},
+	}
+	out := make([]row, len(values))
+	for i, v := range values {
+		out[i] = row{v[0], v[1], common.LandslideFields()[v[0]]}
+	}
+	return out
+}

@@ -1,0 +1,201 @@
+package processes
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"scarp/ogc/common"
+)
+
+// maxBody bounds the body of an execute request in bytes.
+const maxBody = 4 << 20
+
+// order is an execute request.
+type order struct {
+	Inputs map[string]any
+	wishes
+}
+
+// wishes is what the client wants of the results; it is kept with the job.
+type wishes struct {
+	Outputs  map[string]wish `json:"outputs,omitempty"`
+	Response string          `json:"response,omitempty"` // raw, document or empty
+}
+
+type wish struct {
+	TransmissionMode string      `json:"transmissionMode,omitempty"`
+	Format           *wishFormat `json:"format,omitempty"`
+}
+
+type wishFormat struct {
+	MediaType string `json:"mediaType,omitempty"`
+}
+
+// parseOrder reads an execute request and checks everything but the inputs' values.
+func parseOrder(body []byte, d description) (order, error) {
+	var o order
+	var raw struct {
+		Inputs     map[string]any  `json:"inputs"`
+		Outputs    map[string]wish `json:"outputs"`
+		Response   string          `json:"response"`
+		Subscriber json.RawMessage `json:"subscriber"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if err := dec.Decode(&raw); err != nil {
+		return o, common.BadRequest("the body is not an execute request in JSON: %s", jsonReason(err))
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return o, common.BadRequest("the body has something behind the execute request")
+	}
+	var reasons []string
+	if len(raw.Subscriber) > 0 && string(raw.Subscriber) != "null" {
+		reasons = append(reasons, "subscriber: callbacks are not offered; ask for the job's status instead")
+	}
+	if !slices.Contains([]string{"", "raw", "document"}, raw.Response) {
+		reasons = append(reasons, fmt.Sprintf("response: %s must be raw or document", common.Quote(raw.Response)))
+	}
+	for id, w := range raw.Outputs {
+		out, ok := d.Outputs[id]
+		if !ok {
+			reasons = append(reasons, fmt.Sprintf("outputs: there is no output %s; there are %s", common.Quote(id), strings.Join(d.outputIDs(), ", ")))
+			continue
+		}
+		if !slices.Contains([]string{"", "value", "reference"}, w.TransmissionMode) {
+			reasons = append(reasons, fmt.Sprintf("outputs: %s: transmissionMode %s must be value or reference", id, common.Quote(w.TransmissionMode)))
+		}
+		if w.Format != nil && w.Format.MediaType != "" && !sameMediaType(w.Format.MediaType, out.mediaType) {
+			reasons = append(reasons, fmt.Sprintf("outputs: %s comes as %s, not as %s", id, out.mediaType, common.Quote(w.Format.MediaType)))
+		}
+	}
+	if len(reasons) > 0 {
+		sort.Strings(reasons)
+		return o, invalid(reasons)
+	}
+	o.Inputs, o.Outputs, o.Response = map[string]any{}, raw.Outputs, raw.Response
+	for k, v := range raw.Inputs {
+		o.Inputs[k] = unqualified(v)
+	}
+	return o, nil
+}
+
+func jsonReason(err error) string {
+	if errors.Is(err, io.EOF) {
+		return "it is empty"
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
+}
+
+func sameMediaType(a, b string) bool {
+	a, _, _ = strings.Cut(a, ";")
+	b, _, _ = strings.Cut(b, ";")
+	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
+}
+
+// unqualified takes the value out of {"value": …, "mediaType": …}, also in arrays.
+func unqualified(v any) any {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = unqualified(v[i])
+		}
+		return out
+	case map[string]any:
+		value, ok := v["value"]
+		if !ok {
+			return v
+		}
+		for k := range v {
+			if !slices.Contains([]string{"value", "mediaType", "encoding", "schema", "format"}, k) {
+				return v
+			}
+		}
+		return value
+	}
+	return v
+}
+
+// compileInputs makes one schema of all inputs of a process.
+func compileInputs(id string, inputs map[string]inputDoc) (*jsonschema.Schema, error) {
+	props, required := object{}, []any{}
+	for name, in := range inputs {
+		var s any = in.Schema
+		if in.MaxOccurs != 1 {
+			s = object{"anyOf": []any{in.Schema, object{"type": "array", "minItems": 1, "maxItems": in.MaxOccurs, "items": in.Schema}}}
+		}
+		props[name] = s
+		if in.MinOccurs > 0 {
+			required = append(required, name)
+		}
+	}
+	// The compiler wants what the JSON decoder would give it.
+	b, err := json.Marshal(object{"type": "object", "properties": props, "required": required, "additionalProperties": false})
+	if err != nil {
+		return nil, err
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	name := "scarp:" + id
+	if err := c.AddResource(name, doc); err != nil {
+		return nil, err
+	}
+	return c.Compile(name)
+}
+
+// checkInputs returns a problem with every reason why the inputs don't fit the schema.
+func checkInputs(s *jsonschema.Schema, inputs map[string]any) error {
+	var v *jsonschema.ValidationError
+	err := s.Validate(inputs)
+	if err == nil {
+		return nil
+	}
+	if !errors.As(err, &v) {
+		return fmt.Errorf("validate inputs: %w", err)
+	}
+	var reasons []string
+	leaves(v, message.NewPrinter(language.English), &reasons)
+	sort.Strings(reasons)
+	return invalid(slices.Compact(reasons))
+}
+
+// leaves collects the innermost reasons: those that say what is wrong rather
+// than that something is.
+func leaves(v *jsonschema.ValidationError, p *message.Printer, into *[]string) {
+	if len(v.Causes) > 0 {
+		for _, c := range v.Causes {
+			leaves(c, p, into)
+		}
+		return
+	}
+	where := strings.Join(v.InstanceLocation, "/")
+	if where != "" {
+		where += ": "
+	}
+	*into = append(*into, where+v.ErrorKind.LocalizedString(p))
+}
+
+// maxReasons bounds what a problem lists.
+const maxReasons = 20
+
+func invalid(reasons []string) error {
+	if len(reasons) > maxReasons {
+		reasons = append(reasons[:maxReasons:maxReasons], fmt.Sprintf("and %d more", len(reasons)-maxReasons))
+	}
+	return &common.Problem{Status: http.StatusBadRequest, Type: exceptionBase + "invalid-parameter-value", Title: "Bad execute request",
+		Detail: strings.Join(reasons, "; "), Errors: reasons}
+}

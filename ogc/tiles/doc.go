@@ -1,0 +1,3 @@
+// Package tiles serves OGC API Tiles: tile matrix sets, tilesets (with
+// TileJSON), map tiles in every style, and vector tiles of landslides.
+package tiles
