@@ -82,7 +82,7 @@ func (a *attempt) succeed(ctx context.Context, id string, s store.Summary) error
 	if err != nil {
 		return fmt.Errorf("record the summary of job %s: %w", id, err)
 	}
-	message := describe(s)
+	message := mapping.Describe(s)
 	n := int64(0)
 	err = a.engine.queue.inTx(ctx, func(t tx) (err error) {
 		n, err = t.exec(ctx, `UPDATE scarp_job SET status = 'successful', progress = 100, message = ?, summary = ?, finished = {now}, updated = {now}
@@ -116,26 +116,4 @@ func (a *attempt) takeBack(ctx context.Context, id string) error {
 		return fmt.Errorf("take back the run of job %s: %w", id, err)
 	}
 	return a.engine.deleteResults(ctx, id)
-}
-
-// describe says a summary in words.
-func describe(s store.Summary) string {
-	switch {
-	case s.MappedArea == 0 && s.CloudShare > 0:
-		return "no landslides: clouds cover all of the area that has imagery"
-	case s.MappedArea == 0:
-		return "no landslides: the area has no imagery on both sides of the event, or no elevation"
-	}
-	covered := ""
-	if s.CloudShare >= 0.005 {
-		covered = fmt.Sprintf("; clouds hide %.0f %% of the area", 100*s.CloudShare)
-	}
-	if s.Landslides == 0 {
-		return "no landslides" + covered
-	}
-	noun := "landslides"
-	if s.Landslides == 1 {
-		noun = "landslide"
-	}
-	return fmt.Sprintf("%d %s, %.4g ha in all, the largest %.4g ha%s", s.Landslides, noun, s.TotalArea/1e4, s.LargestArea/1e4, covered)
 }

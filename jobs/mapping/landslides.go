@@ -192,3 +192,25 @@ func (m *Mosaic) summary(proj *projector, landslides []store.Landslide) (store.S
 	}
 	return s, nil
 }
+
+// Describe says a summary in words.
+func Describe(s store.Summary) string {
+	switch {
+	case s.MappedArea == 0 && s.CloudShare > 0:
+		return "no landslides: clouds cover all of the area that has imagery"
+	case s.MappedArea == 0:
+		return "no landslides: the area has no imagery on both sides of the event, or no elevation"
+	}
+	covered := ""
+	if s.CloudShare >= 0.005 {
+		covered = fmt.Sprintf("; clouds hide %.0f %% of the area", 100*s.CloudShare)
+	}
+	if s.Landslides == 0 {
+		return "no landslides" + covered
+	}
+	noun := "landslides"
+	if s.Landslides == 1 {
+		noun = "landslide"
+	}
+	return fmt.Sprintf("%d %s, %.4g ha in all, the largest %.4g ha%s", s.Landslides, noun, s.TotalArea/1e4, s.LargestArea/1e4, covered)
+}

@@ -91,14 +91,14 @@ func speckle(share int) func(x, y int) uint8 {
 
 func TestOutlinesAreValidAndCoverThePixels(t *testing.T) {
 	for _, share := range []int{30, 50, 60, 70, 90} {
-		src := imagerytest.New(300, 280)
+		src := imagerytest.New(290, 60)
 		p := &fake.Predictor{Value: speckle(share)}
 		in := inputs(p)
 		in.MinArea = ptr(0.0)
 		m, res := run(t, src, p, in)
 		want := 0
-		for y := range 280 {
-			for x := range 300 {
+		for y := range 60 {
+			for x := range 290 {
 				if p.Value(x, y) >= 125 {
 					want++
 				}
@@ -113,10 +113,13 @@ func TestOutlinesAreValidAndCoverThePixels(t *testing.T) {
 
 		path := filepath.Join(t.TempDir(), "mask.tif")
 		require.NoError(t, m.WriteMask(context.Background(), path))
-		mask := readBand(t, path, 300, 280)
-		for i, v := range mask {
-			require.Equal(t, p.Value(i%300, i/300) >= 125, v == 1)
+		wrong := 0
+		for i, v := range readBand(t, path, 290, 60) {
+			if (v == 1) != (p.Value(i%290, i/290) >= 125) {
+				wrong++
+			}
 		}
+		assert.Zero(t, wrong, "pixels of the mask")
 	}
 }
 
@@ -264,14 +267,14 @@ func TestNoNearInfrared(t *testing.T) {
 // blobs is a landscape of smooth, irregular shapes.
 func blobs(x, y int) uint8 {
 	v := math.Sin(float64(x)/17) + math.Sin(float64(y)/23+float64(x)/61) + math.Sin(float64(x+2*y)/31)
-	return uint8(min(max(v/3, 0), 1) * 250)
+	return uint8(min(max(v-1.5, 0), 1) * 250)
 }
 
 func TestSameBytesEveryTime(t *testing.T) {
-	src := imagerytest.New(800, 700)
+	src := imagerytest.New(530, 300)
 	p := &fake.Predictor{Value: blobs}
 	var first []byte
-	for range 3 {
+	for range 2 {
 		_, res := run(t, src, p, inputs(p))
 		require.NotEmpty(t, res.Landslides)
 		var buf bytes.Buffer
@@ -284,9 +287,9 @@ func TestSameBytesEveryTime(t *testing.T) {
 }
 
 func TestFiles(t *testing.T) {
-	src := imagerytest.New(700, 600)
+	src := imagerytest.New(400, 300)
 	p := &fake.Predictor{Value: func(x, y int) uint8 {
-		if x > 650 {
+		if x > 350 {
 			return inference.NoData
 		}
 		return blobs(x, y)
@@ -314,13 +317,17 @@ func TestFiles(t *testing.T) {
 	assert.Equal(t, "COG", ds.Metadata("LAYOUT", godal.Domain("IMAGE_STRUCTURE")))
 	assert.InDelta(t, 0.004, ds.Bands()[0].Structure().Scale, 1e-12)
 	require.NoError(t, ds.Close())
-	for i, v := range readBand(t, prob, 700, 600) {
-		if want := p.Value(i%700, i/700); want == inference.NoData {
-			require.EqualValues(t, 255, v)
-		} else {
-			require.Equal(t, want, v)
+	wrong := 0
+	for i, v := range readBand(t, prob, 400, 300) {
+		want := p.Value(i%400, i/400)
+		if want == inference.NoData {
+			want = 255
+		}
+		if v != want {
+			wrong++
 		}
 	}
+	assert.Zero(t, wrong, "pixels")
 }
 
 func TestStopsWithTheContext(t *testing.T) {

@@ -48,6 +48,7 @@ func (m *Mosaic) WriteMask(ctx context.Context, path string) error {
 		},
 		finish: func(b godal.Band) error {
 			colors := godal.ColorTable{PaletteInterp: godal.RGBPalette, Entries: make([][4]int16, 256)}
+			colors.Entries[0] = [4]int16{245, 245, 245, 255}
 			colors.Entries[1] = [4]int16{220, 50, 32, 255}
 			return b.SetColorTable(colors)
 		},
