@@ -44,6 +44,9 @@ func (o *opener) folder(s *scene, loc location) (metadata, error) {
 			}
 			return nil
 		}
+		if strings.HasPrefix(d.Name(), ".") {
+			return nil // hidden, such as the ._ files that some systems add
+		}
 		if p.names = append(p.names, rel); len(p.names) > maxFiles {
 			return fmt.Errorf("holds more than %d files: name the scene's own folder", maxFiles)
 		}
