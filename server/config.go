@@ -83,7 +83,7 @@ func Flags(f *pflag.FlagSet) {
 	f.StringSlice("allow", nil, "folders and URL prefixes that events may refer to, beside the data folder")
 	f.Int64("gdal-cache", 256, "MiB of GDAL's block cache")
 	f.Int("max-image-size", 4096, "largest width and height of a picture, in pixels")
-	f.IntSlice("wms-crs", []int{4326, 3857}, "EPSG codes that WMS offers, beside CRS:84 and the events' UTM zones")
+	f.IntSlice("wms-crs", []int{4326, 3857}, "EPSG codes that maps can be asked for, beside CRS:84")
 
 	f.Int("job-workers", 1, "mapping batches that this server works on at the same time")
 	f.Int("job-queue", 100, "jobs that may wait; above it new ones are refused")

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"scarp/cache"
+	"scarp/tiles"
 )
 
 // metrics are the numbers that /metrics shows. Labels are bounded: routes as
@@ -17,7 +17,7 @@ type metrics struct {
 	total    *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	tile     *prometheus.HistogramVec
-	infer    prometheus.Histogram
+	infer    *prometheus.HistogramVec
 }
 
 func newMetrics() *metrics {
@@ -34,10 +34,10 @@ func newMetrics() *metrics {
 			Name: "scarp_tile_seconds", Help: "Time to make or find a tile, by cache tier (memory, blob, miss).",
 			Buckets: prometheus.ExponentialBuckets(0.00005, 3, 12),
 		}, []string{"tier"}),
-		infer: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "scarp_inference_seconds", Help: "Time of one run of a network over a patch.",
+		infer: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "scarp_inference_seconds", Help: "Time of one run of a network over a patch, by model.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 1.8, 12),
-		}),
+		}, []string{"model"}),
 	}
 	m.registry.MustRegister(m.total, m.seconds, m.tile, m.infer,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -54,8 +54,15 @@ func (m *metrics) requests(route, method string, status int, took time.Duration)
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
 }
 
-func (m *metrics) tiles(tier cache.Tier, took time.Duration) {
-	m.tile.WithLabelValues(string(tier)).Observe(took.Seconds())
+// observeTile counts the tiles of tile matrix sets; maps of any size would blur the figure.
+func (m *metrics) observeTile(o tiles.Observation) {
+	if o.Tile && o.Err == nil {
+		m.tile.WithLabelValues(string(o.Tier)).Observe(o.Elapsed.Seconds())
+	}
+}
+
+func (m *metrics) observeRun(model string, took time.Duration) {
+	m.infer.WithLabelValues(model).Observe(took.Seconds())
 }
 
 // gauge registers a number that is read when somebody asks for it.

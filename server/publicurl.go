@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/labstack/echo/v4"
 )
 
 // publicURL finds the URL, without a slash at the end, that people reach the
@@ -108,4 +110,17 @@ func validHost(host string) bool {
 		}
 	}
 	return true
+}
+
+// clientIP finds the address of the client: what trusted proxies say in
+// X-Forwarded-For, else the peer's.
+func (p publicURL) clientIP() echo.IPExtractor {
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, prefix := range p.trusted {
+		_, network, err := net.ParseCIDR(prefix.String())
+		if err == nil {
+			trust = append(trust, echo.TrustIPRange(network))
+		}
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
 }

@@ -36,7 +36,13 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
+		newServeCommand(),
+		newEventCommand(),
+		newModelCommand(),
+		newMapCommand(),
 		newSimulateCommand(),
+		newBenchCommand(),
+		newHealthCommand(),
 		newVersionCommand(),
 	)
 	return root

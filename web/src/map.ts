@@ -73,7 +73,7 @@ export class MapView {
     this.pre.setSource(imageSource(tileURL(event, 'pre')));
     this.post.setSource(imageSource(tileURL(event, 'post')));
     this.setModel(model);
-    for (const layer of [this.pre, this.post, this.probability]) layer.setExtent(extent);
+    for (const layer of [this.pre, this.post, this.probability, this.landslides]) layer.setExtent(extent);
     this.refreshLandslides();
     this.map.getView().fit(extent, { padding: this.padding(), duration: 0 });
   }

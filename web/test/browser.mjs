@@ -18,7 +18,7 @@ try {
   const errors = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('response', (response) => {
-    if (response.url().startsWith(url) && response.status() >= 400 && response.status() !== 404) errors.push(`${response.status()} ${response.url()}`);
+    if (response.url().startsWith(url) && response.status() >= 400 ) errors.push(`${response.status()} ${response.url()}`);
   });
   // The base map is the only thing that comes from elsewhere: tests do without.
   await page.route(/openstreetmap\.org/, (route) => route.abort());

@@ -1,0 +1,73 @@
+"""Uses a running Scarp through OWSLib, as a GIS program would.
+
+usage: owslib_client.py URL EVENT
+"""
+
+import json
+import sys
+
+from owslib.ogcapi.features import Features
+from owslib.ogcapi.processes import Processes
+from owslib.wms import WebMapService
+
+url, event = sys.argv[1], sys.argv[2]
+seen = {}
+
+for version in ("1.1.1", "1.3.0"):
+    wms = WebMapService(url + "/wms", version=version)
+    layer = f"{event}_probability"
+    assert layer in wms.contents, f"{layer} is not among {list(wms.contents)}"
+    west, south, east, north = wms[layer].boundingBoxWGS84
+    assert west < east and south < north
+    crs = "EPSG:4326"
+    picture = wms.getmap(
+        layers=[f"{event}_post", layer],
+        styles=["", ""],
+        srs=crs,
+        bbox=(west, south, east, north),
+        size=(300, 200),
+        format="image/png",
+        transparent=True,
+    ).read()
+    assert picture[:8] == b"\x89PNG\r\n\x1a\n", picture[:200]
+    info = wms.getfeatureinfo(
+        layers=[layer],
+        query_layers=[layer],
+        srs=crs,
+        bbox=(west, south, east, north),
+        size=(300, 200),
+        format="image/png",
+        info_format="application/json",
+        xy=(150, 100),
+    ).read()
+    json.loads(info)
+    seen[f"wms {version}"] = len(picture)
+
+processes = Processes(url)
+identifiers = [p["id"] for p in processes.processes()]
+assert "map-landslides" in identifiers, identifiers
+description = processes.process("map-landslides")
+assert "event" in description["inputs"], description["inputs"].keys()
+result = processes.execute(
+    "map-landslides",
+    inputs={"event": event},
+    outputs={"summary": {"transmissionMode": "value"}},
+    response="document",
+)
+seen["execute"] = result
+
+features = Features(url)
+collections = features.feature_collections()
+name = f"{event}_landslides"
+assert name in collections, collections
+items = features.collection_items(name, limit=3)
+assert items["type"] == "FeatureCollection" and items["numberReturned"] == len(items["features"]) > 0, items
+one = features.collection_item(name, str(items["features"][0]["id"]))
+assert one["geometry"]["type"] == "Polygon"
+west, south, east, north = features.collection(name)["extent"]["spatial"]["bbox"][0]
+everything = features.collection_items(name, limit=1)["numberMatched"]
+inside = features.collection_items(name, bbox=[west, south, east, north])["numberMatched"]
+assert everything == inside > 0, (everything, inside)
+seen["features"] = everything
+
+print(json.dumps(seen))
