@@ -110,6 +110,12 @@ func CheckPolygon(p orb.Polygon) error {
 	return nil
 }
 
+// Intersects says whether the polygon (not only its own box) shares a point with the box.
+func Intersects(p orb.Polygon, box orb.Bound) bool {
+	area := geom.NewEnvelope(geom.XY{X: box.Min[0], Y: box.Min[1]}, geom.XY{X: box.Max[0], Y: box.Max[1]})
+	return geom.Intersects(simpleFeature(p).AsGeometry(), area.AsGeometry())
+}
+
 func simpleFeature(p orb.Polygon) geom.Polygon {
 	rings := make([]geom.LineString, len(p))
 	for i, ring := range p {

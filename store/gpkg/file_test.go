@@ -185,3 +185,24 @@ func TestOpensInGDAL(t *testing.T) {
 	require.Equal(t, 1, page.Matched)
 	assert.Equal(t, orb.Polygon{{{10, 10}, {11, 10}, {11, 11}, {10, 10}}}, page.Landslides[0].Geometry)
 }
+
+// Pages in the middle of the file are overwritten, as a failing disk does.
+func TestDamageWithinTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "scarp.gpkg")
+	s, err := gpkg.Open(t.Context(), path)
+	require.NoError(t, err)
+	require.NoError(t, s.PutEvent(t.Context(), storetest.Event("noto")))
+	require.NoError(t, s.Publish(t.Context(), storetest.NewRun("run", "noto", 1), storetest.Landslides(2000)))
+	require.NoError(t, s.Close())
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for i := len(content) / 2; i < len(content); i++ {
+		content[i] = 0xA5
+	}
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+
+	s = open(t, path)
+	_, err = s.Landslides(t.Context(), store.Query{Event: "noto", Limit: 2000})
+	require.ErrorContains(t, err, "the file is damaged")
+	assert.ErrorContains(t, err, "restore a backup")
+}

@@ -8,7 +8,8 @@ import (
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/wkb"
-	"github.com/peterstace/simplefeatures/geom"
+
+	"scarp/store"
 )
 
 // srid is the CRS of every geometry: EPSG:4326, longitude first as GeoPackage has it.
@@ -74,6 +75,11 @@ func decode(b []byte) (orb.Polygon, error) {
 	if err != nil {
 		return nil, err
 	}
+	return polygon(parsed)
+}
+
+// polygon reads the body with orb, which takes no count in it on trust.
+func polygon(parsed blob) (orb.Polygon, error) {
 	g, err := wkb.Unmarshal(parsed.wkb)
 	if err != nil {
 		return nil, fmt.Errorf("read the geometry's WKB: %w", err)
@@ -98,12 +104,12 @@ func bounds(b []byte) ([4]float64, bool, error) {
 	if parsed.envelope != nil {
 		return *parsed.envelope, true, nil
 	}
-	g, err := geom.UnmarshalWKB(parsed.wkb, geom.NoValidate{})
+	g, err := wkb.Unmarshal(parsed.wkb)
 	if err != nil {
 		return [4]float64{}, false, fmt.Errorf("read the geometry's WKB: %w", err)
 	}
-	low, high, ok := g.Envelope().MinMaxXYs()
-	return [4]float64{low.X, high.X, low.Y, high.Y}, ok, nil
+	e := g.Bound()
+	return [4]float64{e.Min[0], e.Max[0], e.Min[1], e.Max[1]}, !e.IsEmpty(), nil
 }
 
 // intersects says whether the geometry shares a point with the box.
@@ -120,10 +126,9 @@ func intersects(b []byte, box orb.Bound) (bool, error) {
 			return true, nil
 		}
 	}
-	g, err := geom.UnmarshalWKB(parsed.wkb, geom.NoValidate{})
+	p, err := polygon(parsed)
 	if err != nil {
-		return false, fmt.Errorf("read the geometry's WKB: %w", err)
+		return false, err
 	}
-	area := geom.NewEnvelope(geom.XY{X: box.Min[0], Y: box.Min[1]}, geom.XY{X: box.Max[0], Y: box.Max[1]})
-	return geom.Intersects(g, area.AsGeometry()), nil
+	return store.Intersects(p, box), nil
 }
