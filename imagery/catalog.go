@@ -64,8 +64,7 @@ func (c *Catalog) current(e Event) (Source, error) {
 	case !ok:
 		return nil, nil
 	}
-	// A file that is gone counts as a change: opening again tells what is missing.
-	if revision, err := revisionOf(e, s.files); err == nil && revision == s.revision {
+	if s.current(e) {
 		return s, nil
 	}
 	c.mu.Lock()
@@ -81,7 +80,7 @@ var errCatalogClosed = errors.New("imagery is closed: the server is stopping")
 // openOnce opens an event, once for all who ask at the same time. Whoever
 // stops waiting leaves the others undisturbed.
 func (c *Catalog) openOnce(ctx context.Context, e Event) (Source, error) {
-	definition, err := revisionOf(e, nil)
+	definition, err := definitionDigest(e)
 	if err != nil {
 		return nil, err
 	}

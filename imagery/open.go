@@ -16,7 +16,7 @@ const maxGridSide = 131072
 // source is an opened event.
 type source struct {
 	event      Event
-	revision   string
+	stamp      stamp
 	grid       Grid
 	bounds     [4]float64
 	sides      map[Side][]*scene // the closest to the trigger first
@@ -63,7 +63,7 @@ func open(ctx context.Context, e Event, o Options) (*source, error) {
 		err = s.layOut()
 	}
 	if err == nil {
-		s.revision, err = revisionOf(e, s.files)
+		s.stamp, err = stampOf(e, s.files)
 	}
 	if err != nil {
 		op.close()
@@ -210,7 +210,7 @@ func (s *source) footprint(g geometry) (Rect, error) {
 }
 
 func (s *source) Event() Event       { return s.event }
-func (s *source) Revision() string   { return s.revision }
+func (s *source) Revision() string   { return s.stamp.revision() }
 func (s *source) Grid() Grid         { return s.grid }
 func (s *source) Bounds() [4]float64 { return s.bounds }
 

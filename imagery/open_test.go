@@ -86,7 +86,10 @@ func TestOpenTellsWhatIsWrong(t *testing.T) {
 		change func(e *imagery.Event)
 		want   string
 	}{
-		"no names":     {func(e *imagery.Event) { e.Post[0].Path = raster("plain.tif", utm(20, 20, "x", "")) }, `none of its 2 band descriptions ("x", "") names a Sentinel-2 band`},
+		"no names": {func(e *imagery.Event) { e.Post[0].Path = raster("plain.tif", utm(20, 20, "x", "")) }, `none of its 2 band descriptions ("x", "") names a Sentinel-2 band`},
+		"reflectance to 1": {func(e *imagery.Event) {
+			e.Post[0].Path = writeRaster(t, filepath.Join(dir, "real.tif"), utm(20, 20, "B04"), func(_, x, y int) float32 { return 0.3 })
+		}, "expected reflectance × 10000"},
 		"wrong number": {func(e *imagery.Event) { e.Post[0].Bands = []string{"B02", "B03"} }, "the event names 2 bands (B02, B03), the file has 12"},
 		"not a raster": {func(e *imagery.Event) { e.Post[0].Path = text }, "expected a raster"},
 		"no bands":     {func(e *imagery.Event) { e.Post[0].Path = empty }, "no file of a Sentinel-2 band found among its 1 files (readme.txt)"},

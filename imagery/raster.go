@@ -42,6 +42,7 @@ type raster struct {
 
 type rasterBand struct {
 	description string
+	real        bool // floating point
 	nodata      float64
 	hasNodata   bool
 	overviews   []overview
@@ -95,7 +96,8 @@ func (r *raster) describe(ds *godal.Dataset) error {
 	}
 	r.meta = ds.Metadatas()
 	for _, b := range ds.Bands() {
-		rb := rasterBand{description: b.Description()}
+		kind := b.Structure().DataType
+		rb := rasterBand{description: b.Description(), real: kind == godal.Float32 || kind == godal.Float64}
 		rb.nodata, rb.hasNodata = b.NoData()
 		for i, o := range b.Overviews() {
 			s := o.Structure()

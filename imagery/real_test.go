@@ -152,3 +152,20 @@ func mean(layer []uint16) float64 {
 	}
 	return sum / float64(len(layer))
 }
+
+func TestSRTMTileAsDownloaded(t *testing.T) {
+	tile := realData(t, "dem/N51E005.SRTMGL1.hgt.zip")
+	made := t.TempDir()
+	stack := rasterSpec{epsg: 32631, left: 680000, top: 5700000, pixel: 10, width: 200, height: 200, bands: twelve}
+	scene := []imagery.Scene{{Path: writeRaster(t, filepath.Join(made, "a_20180101.tif"), stack, pattern(1))}}
+	e := imagery.Event{ID: "srtm", Title: "SRTM", Trigger: imagery.Trigger{Time: time.Date(2018, 1, 1, 0, 0, 0, 0, time.UTC)}, Pre: scene, Post: scene, DEM: tile}
+	s, err := imagery.Open(t.Context(), e, imagery.Options{Allow: []string{filepath.Dir(tile), made}})
+	require.NoError(t, err)
+	defer s.Close()
+	w := read(t, s, imagery.Request{Rect: s.Grid().Rect(), Terrain: allTerrain})
+	assert.Greater(t, share(w.TerrainValid), 0.99)
+	for i := range w.Terrain[0] {
+		require.InDelta(t, 30, w.Terrain[0][i], 60, "the Netherlands are low")
+		require.Less(t, w.Terrain[1][i], float32(40))
+	}
+}

@@ -1,6 +1,7 @@
 package imagery
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -115,7 +116,30 @@ func (o *opener) scene(def Scene, fallback time.Time) (*scene, error) {
 		}
 	}
 	s.settle(def, meta, fallback)
-	return s, nil
+	return s, s.validity().checkUnits()
+}
+
+// checkUnits refuses reflectance from 0 to 1, which would be read as next to nothing.
+func (l *layer) checkUnits() error {
+	if !l.bands[l.band].real {
+		return nil
+	}
+	const side = 256 // pixels looked at, in the middle
+	win := Rect{X: max(l.width/2-side/2, 0), Y: max(l.height/2-side/2, 0), W: side, H: side}.Intersect(Rect{W: l.width, H: l.height})
+	buf := make([]float32, win.W*win.H)
+	if err := l.read(context.Background(), l.band, nil, win.X, win.Y, win.W, win.H, buf, win.W); err != nil {
+		return err
+	}
+	var highest float32
+	for _, v := range buf {
+		if b := l.bands[l.band]; v > highest && !(b.hasNodata && v == float32(b.nodata)) {
+			highest = v
+		}
+	}
+	if highest > 0 && highest <= 2 {
+		return fmt.Errorf("band %s of %s: holds reflectance from 0 to 1; expected reflectance × 10000 in integers (gdal_translate -scale 0 1 0 10000 -ot UInt16 -a_nodata 0)", l.name, l.ref)
+	}
+	return nil
 }
 
 type sceneKind int
