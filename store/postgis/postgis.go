@@ -74,8 +74,15 @@ func (s *Store) migrate(ctx context.Context) error {
 		return fmt.Errorf("wait for other servers' migrations: %w", err)
 	}
 	defer conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, migrationLock)
-	if _, err := conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS scarp`); err != nil {
-		return fmt.Errorf("make schema scarp: %w", err)
+	// Looked for first: a user who owns a schema made for it may not make one.
+	var exists bool
+	if err := conn.QueryRow(ctx, `SELECT to_regnamespace('scarp') IS NOT NULL`).Scan(&exists); err != nil {
+		return err
+	}
+	if !exists {
+		if _, err := conn.Exec(ctx, `CREATE SCHEMA scarp`); err != nil {
+			return fmt.Errorf("make schema scarp: %w", err)
+		}
 	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {

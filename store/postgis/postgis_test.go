@@ -1,7 +1,9 @@
 package postgis_test
 
 import (
+	"context"
 	"fmt"
+	neturl "net/url"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -105,6 +107,39 @@ func TestErrorsTellHowToMendAndHideThePassword(t *testing.T) {
 	_, err = postgis.Open(t.Context(), fmt.Sprintf("postgres:///nowhere?host=%s&port=%d&user=%s&password=s3cr3t", config.Host, config.Port, config.User))
 	require.ErrorContains(t, err, "create the database first")
 	assert.NotContains(t, err.Error(), "s3cr3t")
+}
+
+// A careful administrator makes the schema and gives the server a user who can do nothing else.
+func TestUserWithASchemaOnly(t *testing.T) {
+	url := postgrestest.URL(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	role := pgx.Identifier{"only_" + conn.Config().Database}.Sanitize()
+	_, err = conn.Exec(t.Context(), `CREATE ROLE `+role+` LOGIN PASSWORD 's3cr3t'`)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := conn.Exec(context.Background(), `DROP OWNED BY `+role+` CASCADE; DROP ROLE `+role)
+		assert.NoError(t, err)
+		conn.Close(context.Background())
+	})
+
+	limited, err := neturl.Parse(url)
+	require.NoError(t, err)
+	query := limited.Query()
+	query.Set("user", "only_"+conn.Config().Database)
+	query.Set("password", "s3cr3t")
+	limited.User, limited.RawQuery = nil, query.Encode()
+	_, err = postgis.Open(t.Context(), limited.String())
+	require.ErrorContains(t, err, "allowed to create schemas")
+	assert.NotContains(t, err.Error(), "s3cr3t")
+
+	_, err = conn.Exec(t.Context(), `CREATE SCHEMA scarp AUTHORIZATION `+role)
+	require.NoError(t, err)
+	s, err := postgis.Open(t.Context(), limited.String())
+	require.NoError(t, err)
+	require.NoError(t, s.PutEvent(t.Context(), storetest.Event("noto")))
+	require.NoError(t, s.Publish(t.Context(), storetest.NewRun("run", "noto", 1), storetest.Landslides(2000)))
+	require.NoError(t, s.Close())
 }
 
 func TestPagesUseTheIndexes(t *testing.T) {
