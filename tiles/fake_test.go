@@ -151,8 +151,8 @@ func (p *predictor) counts() (computed, batch int) {
 	return p.computed, p.batch
 }
 
-// landslides is a store of runs in memory; the methods that drawing does not use are absent.
-type landslides struct {
+// fakeStore is a store of runs in memory; the methods that drawing does not use are absent.
+type fakeStore struct {
 	store.Store
 	mu    sync.Mutex
 	runs  []store.Run // newest first
@@ -160,14 +160,14 @@ type landslides struct {
 	asked int
 }
 
-func (s *landslides) Runs(_ context.Context, event string) ([]store.Run, error) {
+func (s *fakeStore) Runs(_ context.Context, event string) ([]store.Run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked++
 	return append([]store.Run(nil), s.runs...), nil
 }
 
-func (s *landslides) Run(_ context.Context, id string) (store.Run, error) {
+func (s *fakeStore) Run(_ context.Context, id string) (store.Run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.runs {
@@ -178,7 +178,7 @@ func (s *landslides) Run(_ context.Context, id string) (store.Run, error) {
 	return store.Run{}, store.ErrNotFound
 }
 
-func (s *landslides) Landslides(_ context.Context, q store.Query) (store.Page, error) {
+func (s *fakeStore) Landslides(_ context.Context, q store.Query) (store.Page, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var page store.Page
@@ -218,14 +218,14 @@ type fixture struct {
 	*tiles.Engine
 	src       *imagerytest.Source
 	predictor *predictor
-	store     *landslides
+	store     *fakeStore
 	cache     cache.Cache
 }
 
 // newFixture makes an engine; change alters the configuration.
 func newFixture(t testing.TB, src *imagerytest.Source, change func(*tiles.Config)) *fixture {
 	t.Helper()
-	f := &fixture{src: src, predictor: newPredictor(src), store: &landslides{}}
+	f := &fixture{src: src, predictor: newPredictor(src), store: new(fakeStore)}
 	var err error
 	f.cache, err = cache.New(t.Context(), cache.Config{MemoryBytes: 32 << 20})
 	require.NoError(t, err)
