@@ -28,6 +28,7 @@ func (l *layer) readLevel(ctx context.Context, factor int, win Rect, buf []uint1
 		l.harmonise(buf, win.W, win.H, stride)
 		return nil
 	}
+	clearRows(buf, win, stride)
 	return l.reduce(ctx, factor, win, func(y, n int, src []uint16, w, h int) {
 		l.harmonise(src, w, h, w)
 		for x := range win.W {
@@ -42,8 +43,6 @@ func (l *layer) readLevel(ctx context.Context, factor int, win Rect, buf []uint1
 			}
 			if count > 0 {
 				buf[y*stride+x] = uint16((sum + count/2) / count)
-			} else {
-				buf[y*stride+x] = 0
 			}
 		}
 	})
@@ -54,12 +53,20 @@ func (l *layer) readClasses(ctx context.Context, factor int, win Rect, buf []uin
 	if factor == 1 {
 		return l.read(ctx, l.band, nil, win.X, win.Y, win.W, win.H, buf, stride)
 	}
+	clearRows(buf, win, stride)
 	return l.reduce(ctx, factor, win, func(y, n int, src []uint16, w, h int) {
 		row := min(n/2, h-1) * w
 		for x := range win.W {
 			buf[y*stride+x] = src[row+min(x*n+n/2, w-1)]
 		}
 	})
+}
+
+// clearRows empties a window: an overview that was rounded down does not fill its last column and row.
+func clearRows(buf []uint16, win Rect, stride int) {
+	for y := range win.H {
+		clear(buf[y*stride : y*stride+win.W])
+	}
 }
 
 // reduce reads what lies under a level window from the best overview, a row of
@@ -74,7 +81,7 @@ func (l *layer) reduce(ctx context.Context, factor int, win Rect, row func(y, n 
 	}
 	x0, x1 := win.X*n, min((win.X+win.W)*n, fw)
 	if x1 <= x0 {
-		return nil // the overview was rounded down and lacks the last column
+		return nil
 	}
 	w := x1 - x0
 	rows := max(stripPixels/(w*n), 1) // level rows a strip

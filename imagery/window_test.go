@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/airbusgeo/godal"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -140,4 +141,49 @@ func TestLargeResultsAreReadInStripsThatDoNotShow(t *testing.T) {
 	}
 	small := read(t, s, imagery.Request{Rect: s.Grid().Rect(), Width: 1099, Height: 999, Post: []string{"B04"}})
 	assert.NotContains(t, small.Post[0], uint16(0))
+}
+
+// Values are a function of the place, so that a result pixel's value tells where it was taken from.
+func TestOtherReferenceSystemsAreWarpedToTheRightPlace(t *testing.T) {
+	dir := t.TempDir()
+	smooth := func(x, y float64) float64 {
+		return 3000 + 1000*math.Sin(x/36) + 1500*math.Cos(y/28+x/124)
+	}
+	for name, spec := range map[string]rasterSpec{
+		"degrees":            {epsg: 4326, left: 139.765, top: 43.36, pixel: 0.0001, width: 450, height: 400, bands: []string{"B04"}},
+		"neighbouring zone":  {epsg: 32653, left: 886000, top: 4811500, pixel: 10, width: 600, height: 600, bands: []string{"B04"}},
+		"another projection": {epsg: 3857, left: 15557800, top: 5367500, pixel: 14, width: 500, height: 500, bands: []string{"B04"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := pair(t, 300, 300)
+			path := filepath.Join(dir, name+"_20180801.tif")
+			e.Pre = []imagery.Scene{{Path: writeRaster(t, path, spec, func(_, x, y int) uint16 { return uint16(smooth(float64(x), float64(y)) + 0.5) })}}
+			s := open(t, e)
+			w := read(t, s, imagery.Request{Rect: s.Grid().Rect(), Pre: []string{"B04"}, Clouds: true})
+			require.Greater(t, share(w.PreValid), 0.9)
+
+			// PROJ's own answer for every pixel.
+			from, err := godal.NewSpatialRefFromEPSG(32654)
+			require.NoError(t, err)
+			to, err := godal.NewSpatialRefFromEPSG(spec.epsg)
+			require.NoError(t, err)
+			transform, err := godal.NewTransform(from, to)
+			require.NoError(t, err)
+			x, y := make([]float64, 300*300), make([]float64, 300*300)
+			for i := range x {
+				x[i], y[i] = 400000+(float64(i%300)+0.5)*10, 4800000-(float64(i/300)+0.5)*10
+			}
+			require.NoError(t, transform.TransformEx(x, y, nil, nil))
+			for i, v := range w.Pre[0] {
+				if v == 0 {
+					continue
+				}
+				col, row := (x[i]-spec.left)/spec.pixel-0.5, (spec.top-y[i])/spec.pixel-0.5
+				if col < 0 || row < 0 || col > float64(spec.width-1) || row > float64(spec.height-1) {
+					continue // the edge repeats
+				}
+				require.InDelta(t, smooth(col, row), v, 2, "a fiftieth of a pixel changes the value by about 1")
+			}
+		})
+	}
 }
