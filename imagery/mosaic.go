@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -55,6 +56,14 @@ type mosaic struct {
 	ranking sync.Mutex // held while scenes are ranked
 	ranks   [][]uint8
 	kept    map[*layer][]uint16 // validity layers, which are often asked for as bands too
+	choices []choice            // made so far: bands mostly come in the same scenes
+}
+
+// choice is which scene each pixel is taken from.
+type choice struct {
+	among []int   // the scenes to choose from, by index
+	of    []uint8 // the index chosen, a pixel
+	used  int     // how many scenes were chosen at all
 }
 
 // side fills layers with the bands of a side that are not nil, and cloud and valid unless they are nil.
@@ -122,23 +131,23 @@ func (m *mosaic) band(ctx context.Context, band string, out []uint16) error {
 	case 1:
 		return m.layer(ctx, m.scenes[with[0]].layers[band], out)
 	}
-	choice, used, err := m.choose(ctx, with)
+	chosen, err := m.choose(ctx, with)
 	if err != nil {
 		return err
 	}
-	if used == 1 {
-		return m.layer(ctx, m.scenes[choice[0]].layers[band], out)
+	if chosen.used == 1 {
+		return m.layer(ctx, m.scenes[chosen.of[0]].layers[band], out)
 	}
 	buffer := getScratch(len(out))
 	defer putScratch(buffer)
 	for _, i := range with {
-		if !contains(choice, uint8(i)) {
+		if !slices.Contains(chosen.of, uint8(i)) {
 			continue
 		}
 		if err := m.layer(ctx, m.scenes[i].layers[band], buffer); err != nil {
 			return err
 		}
-		for p, c := range choice {
+		for p, c := range chosen.of {
 			if c == uint8(i) {
 				out[p] = buffer[p]
 			}
@@ -159,23 +168,27 @@ func (m *mosaic) layer(ctx context.Context, l *layer, out []uint16) error {
 	return m.fill(ctx, l, out)
 }
 
-// choose returns for every pixel the index of the clearest scene among some;
-// the first of equals. used is the number of scenes that were chosen at all.
-func (m *mosaic) choose(ctx context.Context, among []int) (choice []uint8, used int, err error) {
+// choose takes for every pixel the clearest scene among some, the first of equals.
+func (m *mosaic) choose(ctx context.Context, among []int) (choice, error) {
 	m.ranking.Lock()
 	defer m.ranking.Unlock()
+	for _, c := range m.choices {
+		if slices.Equal(c.among, among) {
+			return c, nil
+		}
+	}
 	n := m.view.width * m.view.height
-	choice = make([]uint8, n)
+	c := choice{among: among, of: make([]uint8, n)}
 	best := make([]uint8, n)
 	for k, i := range among {
 		rank, err := m.rank(ctx, i)
 		if err != nil {
-			return nil, 0, err
+			return choice{}, err
 		}
 		left := false
 		for p, r := range rank {
 			if k == 0 || r < best[p] {
-				best[p], choice[p] = r, uint8(i)
+				best[p], c.of[p] = r, uint8(i)
 			}
 			left = left || best[p] != rankClear
 		}
@@ -184,20 +197,12 @@ func (m *mosaic) choose(ctx context.Context, among []int) (choice []uint8, used 
 		}
 	}
 	for _, i := range among {
-		if contains(choice, uint8(i)) {
-			used++
+		if slices.Contains(c.of, uint8(i)) {
+			c.used++
 		}
 	}
-	return choice, used, nil
-}
-
-func contains(choice []uint8, i uint8) bool {
-	for _, c := range choice {
-		if c == i {
-			return true
-		}
-	}
-	return false
+	m.choices = append(m.choices, c)
+	return c, nil
 }
 
 // rank returns how clear each pixel of a scene is.
@@ -242,11 +247,11 @@ func (m *mosaic) clouds(ctx context.Context, cloud, valid []uint8) error {
 	for i := range all {
 		all[i] = i
 	}
-	choice, _, err := m.choose(ctx, all)
+	chosen, err := m.choose(ctx, all)
 	if err != nil {
 		return err
 	}
-	for p, i := range choice {
+	for p, i := range chosen.of {
 		if r := m.ranks[i][p]; r != rankEmpty {
 			valid[p], cloud[p] = 1, rankCloud(r)
 		}
