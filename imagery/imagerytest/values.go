@@ -14,16 +14,16 @@ var (
 )
 
 // Landslide says whether the pixel lies in a landslide of the post image:
-// discs of radius 6 to 21 pixels, at most one in each cell of 96 × 96 pixels.
+// discs of radius 6 to 21 pixels, at most one in each cell of 101 × 101 pixels.
 func (s *Source) Landslide(x, y int) bool {
-	const cell = 96
+	const cell = 101 // no multiple of anything that pictures are cut into
 	cx, cy := floorDiv(x, cell), floorDiv(y, cell)
 	h := s.hash(cx, cy, 0x51de)
 	if h%3 == 0 {
 		return false // every third cell has none
 	}
 	r := 6 + int(h>>8%16)
-	mx, my := cx*cell+24+int(h>>16%48), cy*cell+24+int(h>>32%48)
+	mx, my := cx*cell+24+int(h>>16%53), cy*cell+24+int(h>>32%53)
 	return (x-mx)*(x-mx)+(y-my)*(y-my) <= r*r
 }
 
