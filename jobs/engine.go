@@ -104,8 +104,14 @@ func (e *Engine) Ping(ctx context.Context) error {
 	})
 }
 
+// maxAOIBytes bounds an AOI, which is kept with the job and read with every list of jobs.
+const maxAOIBytes = 1 << 20
+
 // Submit checks the spec and queues the job.
 func (e *Engine) Submit(ctx context.Context, s Spec, request json.RawMessage) (Job, error) {
+	if b, err := json.Marshal(s.AOI); err != nil || len(b) > maxAOIBytes {
+		return Job{}, fmt.Errorf("%w: AOI: larger than %d KiB as GeoJSON: simplify it to about 10 m", ErrBadSpec, maxAOIBytes>>10)
+	}
 	plan, err := e.plan(ctx, s, "")
 	if err != nil {
 		return Job{}, err

@@ -24,8 +24,8 @@ import (
 	"scarp/imagery"
 	"scarp/imagery/imagerytest"
 	"scarp/inference"
+	"scarp/inference/inferencetest"
 	"scarp/jobs"
-	"scarp/jobs/internal/fake"
 	"scarp/jobs/mapping"
 	"scarp/store"
 	"scarp/store/gpkg"
@@ -43,7 +43,7 @@ func (s sources) Source(_ context.Context, id string) (imagery.Source, error) {
 }
 
 // blobs is a landscape of smooth, irregular shapes.
-func blobs(x, y int) uint8 {
+func blobs(_ imagery.Source, x, y int) uint8 {
 	v := math.Sin(float64(x)/17) + math.Sin(float64(y)/23+float64(x)/61) + math.Sin(float64(x+2*y)/31)
 	return uint8(min(max(v-1.5, 0), 1) * 250)
 }
@@ -69,7 +69,7 @@ func newPlace(t testing.TB, dir, databaseURL string) *place {
 	t.Cleanup(func() { bucket.Close() })
 	return &place{src: src, store: s, config: jobs.Config{
 		SQLite: filepath.Join(dir, "jobs.sqlite"), DatabaseURL: databaseURL,
-		Store: s, Sources: sources{src}, Predictor: &fake.Predictor{Value: blobs}, Results: bucket, TempDir: t.TempDir(),
+		Store: s, Sources: sources{src}, Predictor: &inferencetest.Fake{Pixel: blobs}, Results: bucket, TempDir: t.TempDir(),
 		BatchBlocks: 2, Logger: slog.New(slog.DiscardHandler),
 	}}
 }
@@ -109,7 +109,7 @@ var spec = jobs.Spec{Event: "synthetic"}
 // expected is what mapping without a queue gives, as GeoJSON without the run's id.
 func (p *place) expected(t testing.TB) string {
 	t.Helper()
-	pred := &fake.Predictor{Value: blobs}
+	pred := &inferencetest.Fake{Pixel: blobs}
 	plan, err := mapping.NewPlan(p.src, mapping.Inputs{Model: pred.Models()[0]})
 	require.NoError(t, err)
 	m, res, err := mapping.Map(context.Background(), plan, pred, t.TempDir(), func() {})
@@ -208,7 +208,7 @@ func TestBadSpecs(t *testing.T) {
 	}{
 		"no event":      {jobs.Spec{}, []string{"give the id of an event"}},
 		"unknown event": {jobs.Spec{Event: "nowhere"}, []string{"nowhere"}},
-		"unknown model": {jobs.Spec{Event: "synthetic", Model: "yolo"}, []string{"yolo", "there is fake"}},
+		"unknown model": {jobs.Spec{Event: "synthetic", Model: "yolo"}, []string{"yolo"}},
 		"threshold":     {jobs.Spec{Event: "synthetic", Threshold: 1.5}, []string{"threshold 1.5"}},
 		"elsewhere":     {jobs.Spec{Event: "synthetic", AOI: far}, []string{"none of it lies in event"}},
 		"line":          {jobs.Spec{Event: "synthetic", AOI: geojson.NewGeometry(orb.LineString{{0, 0}, {1, 1}})}, []string{"LineString can't be mapped"}},
@@ -269,7 +269,7 @@ func TestNothingFound(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t, t.TempDir(), "")
 			e := p.start(t, func(c *jobs.Config) {
-				c.Predictor = &fake.Predictor{Value: func(int, int) uint8 { return tt.value }}
+				c.Predictor = &inferencetest.Fake{Pixel: func(imagery.Source, int, int) uint8 { return tt.value }}
 			})
 			job, err := e.Submit(context.Background(), spec, nil)
 			require.NoError(t, err)
@@ -286,13 +286,13 @@ func TestNothingFound(t *testing.T) {
 
 // held is a predictor whose blocks wait until their context ends.
 type held struct {
-	*fake.Predictor
+	*inferencetest.Fake
 	began, ended chan inference.BlockIndex
 }
 
 func newHeld() held {
 	h := held{began: make(chan inference.BlockIndex, 100), ended: make(chan inference.BlockIndex, 100)}
-	h.Predictor = &fake.Predictor{Value: blobs, Before: func(ctx context.Context, at inference.BlockIndex) error {
+	h.Fake = &inferencetest.Fake{Pixel: blobs, OnBlock: func(ctx context.Context, at inference.BlockIndex) error {
 		h.began <- at
 		<-ctx.Done()
 		h.ended <- at
@@ -377,7 +377,7 @@ func TestTransientFailureIsTriedAgain(t *testing.T) {
 	p := newPlace(t, t.TempDir(), "")
 	var once sync.Once
 	e := p.start(t, func(c *jobs.Config) {
-		c.Predictor = &fake.Predictor{Value: blobs, Before: func(context.Context, inference.BlockIndex) (err error) {
+		c.Predictor = &inferencetest.Fake{Pixel: blobs, OnBlock: func(context.Context, inference.BlockIndex) (err error) {
 			once.Do(func() { err = errors.New("the disk hiccuped") })
 			return err
 		}}

@@ -118,6 +118,9 @@ const (
 	batchPriority  = 2
 )
 
+// maxPage bounds a page of jobs.
+const maxPage = 1000
+
 // listJobs returns the jobs of a filter, newest first and without their logs.
 func listJobs(ctx context.Context, t tx, f Filter) (jobs []Job, matched int, err error) {
 	where, args := "WHERE 1 = 1", []any{}
@@ -133,7 +136,7 @@ func listJobs(ctx context.Context, t tx, f Filter) (jobs []Job, matched int, err
 	if err := t.query(ctx, `SELECT COUNT(*) FROM scarp_job `+where, args, func(r row) error { return r.Scan(&matched) }); err != nil {
 		return nil, 0, err
 	}
-	limit := f.Limit
+	limit := min(f.Limit, maxPage)
 	if limit <= 0 {
 		limit = 100
 	}

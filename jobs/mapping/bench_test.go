@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scarp/imagery/imagerytest"
-	"scarp/jobs/internal/fake"
+	"scarp/inference/inferencetest"
 	"scarp/jobs/mapping"
 )
 
@@ -15,7 +15,7 @@ import (
 // mosaic, outlines, attributes (the imagery is made up, not read).
 func BenchmarkLandslides(b *testing.B) {
 	src := imagerytest.New(2048, 2048)
-	p := &fake.Predictor{Value: blobs}
+	p := &inferencetest.Fake{Pixel: blobs}
 	plan, err := mapping.NewPlan(src, inputs(p))
 	require.NoError(b, err)
 	ctx := context.Background()

@@ -18,8 +18,22 @@ import (
 // properties are a landslide's attributes in files: those of the store without
 // the id, which the store gives only when the run is published.
 type properties struct {
-	ID any `json:"id,omitempty"` // hides Landslide.ID
 	store.Landslide
+	// These hide Landslide's: no id, and null where a date is not known.
+	ID       any        `json:"id,omitempty"`
+	PreDate  *time.Time `json:"pre_date"`
+	PostDate *time.Time `json:"post_date"`
+}
+
+func propertiesOf(l store.Landslide) properties {
+	p := properties{Landslide: l}
+	if !l.PreDate.IsZero() {
+		p.PreDate = &l.PreDate
+	}
+	if !l.PostDate.IsZero() {
+		p.PostDate = &l.PostDate
+	}
+	return p
 }
 
 // WriteGeoJSON writes the landslides as a GeoJSON feature collection (RFC 7946).
@@ -35,7 +49,7 @@ func WriteGeoJSON(w io.Writer, landslides []store.Landslide) error {
 			Type       string            `json:"type"`
 			Geometry   *geojson.Geometry `json:"geometry"`
 			Properties properties        `json:"properties"`
-		}{"Feature", geojson.NewGeometry(l.Geometry), properties{Landslide: l}})
+		}{"Feature", geojson.NewGeometry(l.Geometry), propertiesOf(l)})
 		if err != nil {
 			return fmt.Errorf("write landslide %d as GeoJSON: %w", i, err)
 		}

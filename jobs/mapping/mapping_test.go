@@ -17,19 +17,20 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"scarp/imagery"
 	"scarp/imagery/imagerytest"
 	"scarp/inference"
-	"scarp/jobs/internal/fake"
+	"scarp/inference/inferencetest"
 	"scarp/jobs/mapping"
 	"scarp/store"
 )
 
-func inputs(p *fake.Predictor) mapping.Inputs { return mapping.Inputs{Model: p.Models()[0]} }
+func inputs(p *inferencetest.Fake) mapping.Inputs { return mapping.Inputs{Model: p.Models()[0]} }
 
 func ptr[T any](v T) *T { return &v }
 
 // run maps the source with the predictor.
-func run(t testing.TB, src *imagerytest.Source, p *fake.Predictor, in mapping.Inputs) (*mapping.Mosaic, *mapping.Result) {
+func run(t testing.TB, src *imagerytest.Source, p *inferencetest.Fake, in mapping.Inputs) (*mapping.Mosaic, *mapping.Result) {
 	t.Helper()
 	plan, err := mapping.NewPlan(src, in)
 	require.NoError(t, err)
@@ -40,8 +41,8 @@ func run(t testing.TB, src *imagerytest.Source, p *fake.Predictor, in mapping.In
 }
 
 // rectangle is 1 inside [x0,x1)×[y0,y1).
-func rectangle(x0, y0, x1, y1 int) func(x, y int) uint8 {
-	return func(x, y int) uint8 {
+func rectangle(x0, y0, x1, y1 int) func(imagery.Source, int, int) uint8 {
+	return func(_ imagery.Source, x, y int) uint8 {
 		if x >= x0 && x < x1 && y >= y0 && y < y1 {
 			return 200
 		}
@@ -52,7 +53,7 @@ func rectangle(x0, y0, x1, y1 int) func(x, y int) uint8 {
 func TestRectangleAcrossBlocks(t *testing.T) {
 	src := imagerytest.New(600, 600)
 	// 40 × 20 pixels over the corner where four blocks meet.
-	p := &fake.Predictor{Value: rectangle(236, 246, 276, 266)}
+	p := &inferencetest.Fake{Pixel: rectangle(236, 246, 276, 266)}
 	_, res := run(t, src, p, inputs(p))
 	require.Len(t, res.Landslides, 1)
 	l := res.Landslides[0]
@@ -78,11 +79,20 @@ func TestRectangleAcrossBlocks(t *testing.T) {
 	assert.Zero(t, res.Summary.NoDataShare)
 }
 
+// hash is a value in 0..n-1 that looks random and depends on the place only.
+func hash(x, y, n int) int {
+	h := uint64(x)*0x9E3779B97F4A7C15 ^ uint64(y)*0xC2B2AE3D27D4EB4F
+	h ^= h >> 29
+	h *= 0xBF58476D1CE4E5B9
+	h ^= h >> 32
+	return int(h % uint64(n))
+}
+
 // speckle is random at every pixel, the worst case for outlines: rings that
 // touch each other and themselves at corners.
-func speckle(share int) func(x, y int) uint8 {
-	return func(x, y int) uint8 {
-		if fake.Hash(x, y, 100) < share {
+func speckle(share int) func(imagery.Source, int, int) uint8 {
+	return func(_ imagery.Source, x, y int) uint8 {
+		if hash(x, y, 100) < share {
 			return 150
 		}
 		return 0
@@ -92,14 +102,14 @@ func speckle(share int) func(x, y int) uint8 {
 func TestOutlinesAreValidAndCoverThePixels(t *testing.T) {
 	for _, share := range []int{30, 50, 60, 70, 90} {
 		src := imagerytest.New(290, 60)
-		p := &fake.Predictor{Value: speckle(share)}
+		p := &inferencetest.Fake{Pixel: speckle(share)}
 		in := inputs(p)
 		in.MinArea = ptr(0.0)
 		m, res := run(t, src, p, in)
 		want := 0
 		for y := range 60 {
 			for x := range 290 {
-				if p.Value(x, y) >= 125 {
+				if p.Pixel(src, x, y) >= 125 {
 					want++
 				}
 			}
@@ -115,7 +125,7 @@ func TestOutlinesAreValidAndCoverThePixels(t *testing.T) {
 		require.NoError(t, m.WriteMask(context.Background(), path))
 		wrong := 0
 		for i, v := range readBand(t, path, 290, 60) {
-			if (v == 1) != (p.Value(i%290, i/290) >= 125) {
+			if (v == 1) != (p.Pixel(src, i%290, i/290) >= 125) {
 				wrong++
 			}
 		}
@@ -144,7 +154,7 @@ func readBand(t *testing.T, path string, w, h int) []byte {
 
 func TestMinimumArea(t *testing.T) {
 	src := imagerytest.New(256, 256)
-	value := func(x, y int) uint8 {
+	value := func(_ imagery.Source, x, y int) uint8 {
 		switch {
 		case x == 5 && y < 4, // 4 pixels: dropped
 			x == 20 && y < 5, // 5 pixels: kept
@@ -155,7 +165,7 @@ func TestMinimumArea(t *testing.T) {
 		}
 		return 0
 	}
-	p := &fake.Predictor{Value: value}
+	p := &inferencetest.Fake{Pixel: value}
 	_, res := run(t, src, p, inputs(p))
 	require.Len(t, res.Landslides, 2)
 	assert.Len(t, res.Landslides[0].Geometry, 1)
@@ -173,13 +183,13 @@ func TestMinimumArea(t *testing.T) {
 
 func TestAOI(t *testing.T) {
 	src := imagerytest.New(1024, 1024)
-	p := &fake.Predictor{Value: func(x, y int) uint8 { return 200 }}
+	p := &inferencetest.Fake{Pixel: func(_ imagery.Source, x, y int) uint8 { return 200 }}
 	plan, err := mapping.NewPlan(src, inputs(p))
 	require.NoError(t, err)
 	assert.Len(t, plan.Blocks, 16)
 
 	// A small box inside one block, found from a polygon that the mapping itself gave.
-	small := &fake.Predictor{Value: rectangle(300, 300, 400, 350)}
+	small := &inferencetest.Fake{Pixel: rectangle(300, 300, 400, 350)}
 	_, res := run(t, src, small, inputs(small))
 	in := inputs(p)
 	in.AOI = res.Landslides[0].Geometry
@@ -199,7 +209,7 @@ func TestAOI(t *testing.T) {
 
 func TestBadInputs(t *testing.T) {
 	src := imagerytest.New(256, 256)
-	p := &fake.Predictor{}
+	p := &inferencetest.Fake{}
 	square := func(x, y float64) orb.Polygon {
 		return orb.Polygon{{{x, y}, {x + 1, y}, {x + 1, y + 1}, {x, y + 1}, {x, y}}}
 	}
@@ -232,7 +242,7 @@ func TestBadInputs(t *testing.T) {
 
 func TestCloud(t *testing.T) {
 	src := imagerytest.New(256, 256)
-	p := &fake.Predictor{Value: func(x, y int) uint8 {
+	p := &inferencetest.Fake{Pixel: func(_ imagery.Source, x, y int) uint8 {
 		switch {
 		case x >= 128:
 			return inference.CloudPost
@@ -248,7 +258,7 @@ func TestCloud(t *testing.T) {
 	assert.False(t, res.Landslides[1].CloudAdjacent)
 	assert.InDelta(t, 0.5, res.Summary.CloudShare, 1e-12)
 
-	clouds := &fake.Predictor{Value: func(x, y int) uint8 { return inference.CloudBoth }}
+	clouds := &inferencetest.Fake{Pixel: func(_ imagery.Source, x, y int) uint8 { return inference.CloudBoth }}
 	_, res = run(t, src, clouds, inputs(clouds))
 	assert.Empty(t, res.Landslides)
 	assert.Equal(t, store.Summary{CloudShare: 1}, res.Summary)
@@ -257,7 +267,7 @@ func TestCloud(t *testing.T) {
 func TestNoNearInfrared(t *testing.T) {
 	src := imagerytest.New(256, 256)
 	src.MissingPre = []string{"B08"}
-	p := &fake.Predictor{Value: rectangle(10, 10, 20, 20)}
+	p := &inferencetest.Fake{Pixel: rectangle(10, 10, 20, 20)}
 	_, res := run(t, src, p, inputs(p))
 	require.Len(t, res.Landslides, 1)
 	assert.Nil(t, res.Landslides[0].DeltaNDVI)
@@ -265,14 +275,14 @@ func TestNoNearInfrared(t *testing.T) {
 }
 
 // blobs is a landscape of smooth, irregular shapes.
-func blobs(x, y int) uint8 {
+func blobs(_ imagery.Source, x, y int) uint8 {
 	v := math.Sin(float64(x)/17) + math.Sin(float64(y)/23+float64(x)/61) + math.Sin(float64(x+2*y)/31)
 	return uint8(min(max(v-1.5, 0), 1) * 250)
 }
 
 func TestSameBytesEveryTime(t *testing.T) {
 	src := imagerytest.New(530, 300)
-	p := &fake.Predictor{Value: blobs}
+	p := &inferencetest.Fake{Pixel: blobs}
 	var first []byte
 	for range 2 {
 		_, res := run(t, src, p, inputs(p))
@@ -288,11 +298,11 @@ func TestSameBytesEveryTime(t *testing.T) {
 
 func TestFiles(t *testing.T) {
 	src := imagerytest.New(400, 300)
-	p := &fake.Predictor{Value: func(x, y int) uint8 {
+	p := &inferencetest.Fake{Pixel: func(_ imagery.Source, x, y int) uint8 {
 		if x > 350 {
 			return inference.NoData
 		}
-		return blobs(x, y)
+		return blobs(nil, x, y)
 	}}
 	m, res := run(t, src, p, inputs(p))
 	dir := t.TempDir()
@@ -319,7 +329,7 @@ func TestFiles(t *testing.T) {
 	require.NoError(t, ds.Close())
 	wrong := 0
 	for i, v := range readBand(t, prob, 400, 300) {
-		want := p.Value(i%400, i/400)
+		want := p.Pixel(src, i%400, i/400)
 		if want == inference.NoData {
 			want = 255
 		}
@@ -333,7 +343,7 @@ func TestFiles(t *testing.T) {
 func TestStopsWithTheContext(t *testing.T) {
 	src := imagerytest.New(1024, 1024)
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &fake.Predictor{Value: blobs, Before: func(context.Context, inference.BlockIndex) error { cancel(); return nil }}
+	p := &inferencetest.Fake{Pixel: blobs, OnBlock: func(context.Context, inference.BlockIndex) error { cancel(); return nil }}
 	plan, err := mapping.NewPlan(src, inputs(p))
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -344,7 +354,7 @@ func TestStopsWithTheContext(t *testing.T) {
 	assert.Empty(t, left, "no temporary files")
 
 	bad := errors.New("no such band")
-	p = &fake.Predictor{Value: blobs, Before: func(context.Context, inference.BlockIndex) error { return bad }}
+	p = &inferencetest.Fake{Pixel: blobs, OnBlock: func(context.Context, inference.BlockIndex) error { return bad }}
 	_, _, err = mapping.Map(context.Background(), plan, p, dir, func() {})
 	require.ErrorIs(t, err, bad)
 	assert.True(t, strings.Contains(err.Error(), "block column"))
