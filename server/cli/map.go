@@ -138,13 +138,11 @@ func (f *mapFlags) open(ctx context.Context, config server.Config) (imagery.Sour
 		return src, err
 	}
 	for _, side := range []imagery.Side{imagery.Pre, imagery.Post} {
-		dates := src.Dates(side)
-		for _, d := range dates {
-			if d.IsZero() {
-				dates = nil
-			}
+		scenes := len(event.Pre)
+		if side == imagery.Post {
+			scenes = len(event.Post)
 		}
-		if len(dates) < map[imagery.Side]int{imagery.Pre: len(f.pre), imagery.Post: len(f.post)}[side] {
+		if len(src.Dates(side)) < scenes {
 			src.Close()
 			return nil, fmt.Errorf("a %s image does not say when it was taken: say when the event was (--date 2018-09-06), so that its numbers can be read rightly", side)
 		}
