@@ -17,3 +17,21 @@ func FillOnce(m *Model, src imagery.Source, x, y int, read func(imagery.Request)
 		return s.inputs
 	}, nil
 }
+
+// BlendUniformPatches blends patches that all say p into a block.
+func BlendUniformPatches(m *Model, p float64) []uint8 {
+	block := imagery.Rect{X: 3 * BlockSize, Y: 2 * BlockSize, W: BlockSize, H: BlockSize}
+	pixels := uniform(pending)
+	places := m.Lattice.needed(block, imagery.Grid{Width: 5000, Height: 5000}, pixels)
+	n := m.Lattice.used()
+	one := make(patch, n*n)
+	for i := range one {
+		one[i] = uint16(p * patchScale)
+	}
+	patches := make([]patch, len(places))
+	for i := range patches {
+		patches[i] = one
+	}
+	blend(pixels, block, m, places, patches)
+	return pixels
+}

@@ -184,11 +184,12 @@ func (m *Manifest) checkGraph(g graphIO) (reasons []string) {
 	for _, r := range m.checkTensor(t) {
 		bad("/output: graph output %q %s", m.Output.Tensor, r)
 	}
-	if len(t.shape) == 4 {
-		switch k := t.shape[1]; {
-		case k > 0 && int64(m.Output.Channel) >= k:
+	if len(t.shape) == 4 && t.shape[1] > 0 {
+		k := t.shape[1]
+		if int64(m.Output.Channel) >= k {
 			bad("/output/channel: %d, but graph output %q has %d channels (0 to %d)", m.Output.Channel, m.Output.Tensor, k, k-1)
-		case k == 1 && m.Output.Activation == "softmax":
+		}
+		if k == 1 && m.Output.Activation == "softmax" {
 			bad("/output/activation: softmax over one channel is always 1")
 		}
 	}

@@ -127,7 +127,9 @@ func TestRunStopsWhenNobodyWaits(t *testing.T) {
 }
 
 func TestInteractiveBeforeBatch(t *testing.T) {
-	e := newEngine(t, func(c *inference.Config) { c.Models, c.Workers, c.Readers, c.Threads, c.MaxBatch = fourPatches(t), 1, 1, 1, 8 })
+	e := newEngine(t, func(c *inference.Config) {
+		c.Models, c.Workers, c.Readers, c.Threads, c.MaxBatch = fourPatches(t), 1, 1, 1, 8
+	})
 	m := model(t, e, "tiny-bitemporal")
 	var mu sync.Mutex
 	var order []string
@@ -173,7 +175,9 @@ func TestInteractiveBeforeBatch(t *testing.T) {
 
 // Somebody at a map who waits for a block of a job takes the block to the front.
 func TestInteractiveCallerRaisesABatchBlock(t *testing.T) {
-	e := newEngine(t, func(c *inference.Config) { c.Models, c.Workers, c.Readers, c.Threads, c.MaxBatch = fourPatches(t), 1, 1, 1, 8 })
+	e := newEngine(t, func(c *inference.Config) {
+		c.Models, c.Workers, c.Readers, c.Threads, c.MaxBatch = fourPatches(t), 1, 1, 1, 8
+	})
 	m := model(t, e, "tiny-bitemporal")
 	src := imagerytest.New(256*6, 256)
 	src.Flat = true
@@ -199,7 +203,10 @@ func TestInteractiveCallerRaisesABatchBlock(t *testing.T) {
 		_, err := e.Block(t.Context(), src, m, inference.BlockIndex{Col: 5}, inference.Interactive)
 		return err
 	})
-	raised := eventually(func() bool { s := e.Stats(); return s.WaitingInteractive >= 3 && s.WaitingInteractive+s.WaitingBatch == 13 })
+	raised := eventually(func() bool {
+		s := e.Stats()
+		return s.WaitingInteractive >= 3 && s.WaitingInteractive+s.WaitingBatch == 13
+	})
 	close(held)
 	require.NoError(t, g.Wait())
 	assert.True(t, queued)
