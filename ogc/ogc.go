@@ -26,6 +26,7 @@ import (
 	"scarp/ogc/openapi"
 	"scarp/ogc/processes"
 	ogctiles "scarp/ogc/tiles"
+	"scarp/ogc/wms"
 	"scarp/store"
 	"scarp/tiles"
 )
@@ -136,5 +137,6 @@ func Register(e *echo.Echo, d Deps) error {
 		}
 	}
 	(&maps.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector, LatLon: d.LatLon, CRS: d.CRS, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight}).Register(e)
+	(&wms.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector, LatLon: d.LatLon, CRS: d.CRS, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight}).Register(e)
 	return nil
 }

@@ -16,6 +16,7 @@ const (
 	GeoJSON  Format = "geojson"
 	TileJSON Format = "tilejson"
 	OpenAPI  Format = "openapi"
+	Schema   Format = "schema"
 	PNG      Format = "png"
 	JPEG     Format = "jpeg"
 	WebP     Format = "webp"
@@ -36,6 +37,8 @@ func (f Format) MediaType() string {
 		return "application/vnd.mapbox.tile+json"
 	case OpenAPI:
 		return "application/vnd.oai.openapi+json;version=3.0"
+	case Schema:
+		return "application/schema+json"
 	case PNG:
 		return "image/png"
 	case JPEG:
@@ -57,6 +60,8 @@ func (f Format) names() []string {
 		return []string{"geojson", "json"}
 	case OpenAPI:
 		return []string{"openapi", "json"}
+	case Schema:
+		return []string{"schema", "json"}
 	case JPEG:
 		return []string{"jpeg", "jpg"}
 	case TIFF:
@@ -74,6 +79,8 @@ func (f Format) mediaTypes() []string {
 		return []string{"application/geo+json", "application/json"}
 	case OpenAPI:
 		return []string{"application/vnd.oai.openapi+json", "application/openapi+json", "application/json"}
+	case Schema:
+		return []string{"application/schema+json", "application/json"}
 	case HTML:
 		return []string{"text/html", "application/xhtml+xml"}
 	case TIFF:
@@ -123,10 +130,7 @@ func byName(f string, offered []Format) (Format, error) {
 func formatNames(offered []Format) string {
 	names := make([]string, len(offered))
 	for i, o := range offered {
-		names[i] = o.names()[len(o.names())-1]
-		if o != GeoJSON && o != OpenAPI {
-			names[i] = o.names()[0]
-		}
+		names[i] = o.names()[0]
 	}
 	return strings.Join(names, ", ")
 }

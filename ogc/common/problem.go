@@ -99,6 +99,8 @@ func AsProblem(err error) *Problem {
 		return &Problem{Status: http.StatusBadRequest, Detail: err.Error()}
 	case errors.Is(err, jobs.ErrBusy):
 		return &Problem{Status: http.StatusTooManyRequests, Detail: err.Error(), RetryAfter: 30}
+	case errors.Is(err, tiles.ErrBusy):
+		return &Problem{Status: http.StatusServiceUnavailable, Detail: err.Error(), RetryAfter: 2}
 	case errors.Is(err, jobs.ErrFinished):
 		return &Problem{Status: http.StatusConflict, Detail: err.Error()}
 	}
@@ -179,3 +181,7 @@ func (s *Site) log(c echo.Context, p *Problem, err error) {
 			"request_id", c.Response().Header().Get(echo.HeaderXRequestID))
 	}
 }
+
+// Logged writes an error to the log where it is the server's own fault, for
+// standards that report errors in their own way.
+func (s *Site) Logged(c echo.Context, err error) { s.log(c, AsProblem(err), err) }

@@ -16,8 +16,6 @@ type schemaDoc struct {
 	Additional bool           `json:"additionalProperties"`
 }
 
-const schemaType = "application/schema+json"
-
 // queryables lists what items can be selected by: the parameters of the items
 // resource that name attributes.
 func (a *API) queryables(c echo.Context) error {
@@ -53,7 +51,7 @@ func (a *API) schema(c echo.Context) error {
 }
 
 func (a *API) writeSchema(c echo.Context, title string, props map[string]any) error {
-	f, err := common.Accepts(c, common.Document())
+	f, err := common.Accepts(c, []common.Format{common.Schema, common.HTML})
 	if err != nil {
 		return err
 	}
@@ -62,13 +60,5 @@ func (a *API) writeSchema(c echo.Context, title string, props map[string]any) er
 		return err
 	}
 	doc := schemaDoc{Schema: "https://json-schema.org/draft/2020-12/schema", ID: a.Site.Base(c) + c.Request().URL.EscapedPath(), Type: "object", Title: title, Properties: props}
-	if f == common.HTML {
-		return a.Site.Write(c, f, doc, common.Page{Template: "schema", Title: title, Crumbs: crumbs(col)})
-	}
-	body, err := common.EncodeJSON(doc)
-	if err != nil {
-		return err
-	}
-	c.Response().Header().Add("Vary", "Accept")
-	return common.WriteBytes(c, 200, schemaType, body)
+	return a.Site.Write(c, f, doc, common.Page{Template: "schema", Title: title, Crumbs: crumbs(col)})
 }

@@ -33,6 +33,11 @@ type (
 		WellKnownScaleSet string        `json:"wellKnownScaleSet,omitempty"`
 		TileMatrices      []matrixDoc   `json:"tileMatrices"`
 		Links             []common.Link `json:"links"`
+		// GDAL before 3.8 (Debian 12, Ubuntu 24.04) reads only the names of the
+		// standard's version 1; version 2 allows members of one's own.
+		Type         string `json:"type"`
+		Identifier   string `json:"identifier"`
+		SupportedCRS string `json:"supportedCRS"`
 	}
 	matrixDoc struct {
 		ID               string     `json:"id"`
@@ -44,6 +49,9 @@ type (
 		TileHeight       int        `json:"tileHeight"`
 		MatrixWidth      int        `json:"matrixWidth"`
 		MatrixHeight     int        `json:"matrixHeight"`
+		// As above, version 1's names of ID and PointOfOrigin.
+		Identifier    string     `json:"identifier"`
+		TopLeftCorner [2]float64 `json:"topLeftCorner"`
 	}
 	tilesetsDoc struct {
 		Links    []common.Link `json:"links"`
@@ -130,7 +138,8 @@ func (a *API) matrixSet(c echo.Context) error {
 
 // describeSet writes a set as the standard has it: points of origin are in the CRS's axis order.
 func describeSet(s draw.MatrixSet) matrixSetDoc {
-	d := matrixSetDoc{ID: s.ID, Title: s.Title, URI: s.URI, CRS: s.CRS, OrderedAxes: []string{"E", "N"}}
+	d := matrixSetDoc{ID: s.ID, Title: s.Title, URI: s.URI, CRS: s.CRS, OrderedAxes: []string{"E", "N"},
+		Type: "TileMatrixSetType", Identifier: s.ID, SupportedCRS: s.CRS}
 	switch {
 	case s.LatLon:
 		d.OrderedAxes = []string{"Lat", "Lon"}
@@ -150,7 +159,7 @@ func describeSet(s draw.MatrixSet) matrixSetDoc {
 		if s.LatLon {
 			origin = [2]float64{m.OriginY, m.OriginX}
 		}
-		d.TileMatrices = append(d.TileMatrices, matrixDoc{m.ID, m.ScaleDenominator, m.CellSize, "topLeft", origin, m.TileSize, m.TileSize, m.Width, m.Height})
+		d.TileMatrices = append(d.TileMatrices, matrixDoc{m.ID, m.ScaleDenominator, m.CellSize, "topLeft", origin, m.TileSize, m.TileSize, m.Width, m.Height, m.ID, origin})
 	}
 	return d
 }
@@ -280,6 +289,9 @@ func (a *API) tileset(c echo.Context) error {
 		doc.BoundingBox = &boundingBox{[2]float64{b[0], b[1]}, [2]float64{b[2], b[3]}, common.CRS84URI}
 		doc.CenterPoint = &centerPoint{center(b), common.CRS84URI, s.Matrices[fitting(s, b)].ID}
 		for i, m := range s.Matrices {
+			if !visible(s, m, b) {
+				continue
+			}
 			l := a.Renderer.Limits(s, i, b)
 			doc.TileMatrixSetLimits = append(doc.TileMatrixSetLimits, limitsDoc{m.ID, l.MinRow, l.MaxRow, l.MinCol, l.MaxCol})
 		}
@@ -291,6 +303,18 @@ func (a *API) tileset(c echo.Context) error {
 	}
 	return a.Site.Write(c, f, doc, common.Page{Template: "tileset", Title: doc.Title,
 		Crumbs: append(crumbs(t.col), common.Crumb{Title: "Tiles", Path: t.path + "?f=html"})})
+}
+
+// visible says whether the bounds are at least a pixel wide and high in the
+// matrix. Coarser ones are not listed: their tiles would show nothing, and GDAL
+// gives up on them.
+func visible(s draw.MatrixSet, m draw.Matrix, b [4]float64) bool {
+	x, y, err := common.WebProjector{}.FromLonLat(s.EPSG, b[0], b[1])
+	if err != nil {
+		return true
+	}
+	east, north, err := common.WebProjector{}.FromLonLat(s.EPSG, b[2], b[3])
+	return err != nil || east-x >= m.CellSize && north-y >= m.CellSize
 }
 
 func center(b [4]float64) [2]float64 { return [2]float64{(b[0] + b[2]) / 2, (b[1] + b[3]) / 2} }
