@@ -57,7 +57,7 @@ func (s *sky) veil(out []spectrum, w, h int, p *params, d *dateParams) {
 	texture := float32(0.05)
 	var path spectrum
 	for b := range path {
-		path[b] = float32(d.haze)*hazeByBand[b] + float32(d.offset)*0.5
+		path[b] = float32(d.haze)*hazeByBand[b] + float32(d.offset)
 	}
 	for i := range out {
 		k := 1 + 0.3*uneven[i]

@@ -17,7 +17,7 @@ func Bands() []string {
 // from DefaultRanges with seed 0.
 type Config struct {
 	Seed          uint64
-	Width, Height int // in pixels of 10 m, 32 to 10980; 0 means 512
+	Width, Height int // in pixels of 10 m, 32 to 4096; 0 means 512
 
 	EPSG             int     // a UTM zone, 326xx or 327xx; 0 means 32648
 	OriginX, OriginY float64 // the top left corner in metres; 0 means 500000 and 3700000
@@ -72,7 +72,7 @@ type Ranges struct {
 
 	Haze            Range `json:"haze"`            // path reflectance in the blue, ×10000
 	Gain            Range `json:"gain"`            // factor between dates (log)
-	Offset          Range `json:"offset"`          // reflectance ×10000 between dates
+	Offset          Range `json:"offset"`          // reflectance ×10000 that atmospheric correction left or took too much, in all bands
 	SkyLight        Range `json:"sky_light"`       // diffuse light: 0.05 deep shade to 0.8 a nearly corrected relief
 	Noise           Range `json:"noise"`           // sensor noise, reflectance ×10000
 	Misregistration Range `json:"misregistration"` // pixels, of pre on post
@@ -86,7 +86,7 @@ func DefaultRanges() Ranges {
 		Forest: Range{0.25, 1}, Conifer: Range{0, 1}, Crops: Range{0, 0.9}, Rockiness: Range{0, 0.8}, Dryness: Range{0, 0.75}, Seasonality: Range{0, 1},
 		SoilRedness: Range{0, 1}, SoilBrightness: Range{0.6, 1.25}, DebrisRock: Range{0, 1},
 		Landslides: Range{0.008, 0.08}, SizeTail: Range{0.8, 1.35}, SmallestM2: Range{300, 2500}, Elongation: Range{2, 8}, Clustering: Range{0, 1},
-		Haze: Range{0, 350}, Gain: Range{0.8, 1.25}, Offset: Range{-60, 120}, SkyLight: Range{0.08, 0.5}, Noise: Range{8, 45}, Misregistration: Range{0, 1}, Latitude: Range{-45, 58},
+		Haze: Range{0, 350}, Gain: Range{0.8, 1.25}, Offset: Range{-30, 60}, SkyLight: Range{0.08, 0.5}, Noise: Range{8, 45}, Misregistration: Range{0, 1}, Latitude: Range{-45, 58},
 	}
 }
 
@@ -140,8 +140,8 @@ func (c Config) Validate() error {
 		name string
 		size int
 	}{{"width", c.Width}, {"height", c.Height}} {
-		if side.size != 0 && (side.size < 32 || side.size > 10980) {
-			add("%s is %d pixels: give 32 to 10980", side.name, side.size)
+		if side.size != 0 && (side.size < 32 || side.size > 4096) {
+			add("%s is %d pixels: give 32 to 4096 (an event takes some 270 bytes of memory a pixel)", side.name, side.size)
 		}
 	}
 	if zone := c.EPSG % 100; c.EPSG != 0 && ((c.EPSG/100 != 326 && c.EPSG/100 != 327) || zone < 1 || zone > 60) {

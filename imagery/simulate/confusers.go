@@ -63,7 +63,7 @@ func oldScars(w, h int, p *params, rel *relief, l *land, pal *palette, out *hist
 	var done float64
 	for tries := 0; done < want && tries < 20000; tries++ {
 		x, y := r.IntN(w), r.IntN(h)
-		if i := y*w + x; rel.slope[i] < float32(p.startSlope)-2 || rel.hand[i] < 4 {
+		if i := y*w + x; rel.fall[i] < float32(p.startSlope)-2 || rel.hand[i] < 4 {
 			continue
 		}
 		area := sampleArea(r, p.smallest*2, p.sizeTail, 1e5)

@@ -47,7 +47,7 @@ func settle(w, h int, p *params, rel *relief) *land {
 	for i := range woods {
 		woods[i] -= steepWoods*(rel.slope[i]-20) + 0.3*l.fine[i]
 	}
-	// Outside woods, a tenth of even a wooded land is open.
+	// Even wooded land has a clearing.
 	woodsLevel := quantile(woods, math.Min(p.forest, 0.985))
 	coniferLevel := float32(2.5 * (p.conifer*2 - 1))
 	cropLevel, cropSlope := float32(2.2*(p.crops*2-1)), float32(between(r, 6, 16))
@@ -127,7 +127,7 @@ func (p parcels) at(x, y int, wobble float32) uint32 {
 	return hash(strip, uint32(v))
 }
 
-// hash mixes two numbers (the finaliser of MurmurHash3's style, with other constants).
+// hash mixes two numbers by multiplications and shifts, as hash functions end.
 func hash(a, b uint32) uint32 {
 	h := a*0x9E3779B1 ^ (b+0x7F4A7C15)*0x85EBCA77
 	h ^= h >> 15

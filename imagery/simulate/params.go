@@ -42,7 +42,8 @@ func draw(c Config) *params {
 	p.soilRedness, p.soilBrightness, p.debrisRock = v.SoilRedness.draw(r), v.SoilBrightness.draw(r), v.DebrisRock.draw(r)
 	p.landslides, p.sizeTail, p.smallest = v.Landslides.drawLog(r), v.SizeTail.draw(r), v.SmallestM2.drawLog(r)
 	p.elongation, p.clustering = v.Elongation.drawLog(r), v.Clustering.draw(r)
-	p.startSlope = math.Min(between(r, 20, 35), 0.9*p.steepness)
+	// Failures begin on what is steep for the land: about its steepest fifth where the ground is strong, its steeper half where it is weak.
+	p.startSlope = p.steepness * between(r, 0.78, 0.95)
 	if c.LandslideShare > 0 {
 		p.landslides = c.LandslideShare
 	}

@@ -190,7 +190,8 @@ func cutEvent(ctx context.Context, o PatchOptions, ranges Ranges, k uint64) (*cu
 		domain = "held-out patches"
 	}
 	r := stream(o.Seed^(k+1)*0x9E3779B97F4A7C15, domain)
-	c := Config{Seed: r.Uint64(), Width: max(512, 2*o.Size), Height: max(512, 2*o.Size), Ranges: &ranges}
+	edge := max(256, min(4*o.Size, max(512, 2*o.Size)))
+	c := Config{Seed: r.Uint64(), Width: edge, Height: edge, Ranges: &ranges}
 	c.NoLandslides = r.Float64() < 0.1
 	share := func(odds, most float64) float64 {
 		if r.Float64() > odds {

@@ -18,6 +18,7 @@ type relief struct {
 	smooth []float32 // elevation without the detail that flowing debris ignores, m
 	gx, gy []float32 // rise per metre towards east and towards south
 	slope  []float32 // degrees
+	fall   []float32 // slope of smooth, degrees: what sets land in motion
 	hand   []float32 // height above the nearest channel, m
 	river  []float32 // size of that channel, 1 for a river that drains 3 km²
 
@@ -86,6 +87,7 @@ func carve(w, h int, p *params) *relief {
 		out.z[i] = smooth[i] + detail[i]*float32(p.roughness)*(0.05+steep)
 	}
 	out.gx, out.gy, out.slope = gradients(out.z, w, h)
+	_, _, out.fall = gradients(smooth, w, h)
 	return out
 }
 

@@ -1,8 +1,6 @@
 package simulate
 
-import (
-	"math"
-)
+import "math"
 
 // Classes of the Sentinel-2 L2A scene classification that the simulator uses.
 const (

@@ -62,7 +62,7 @@ func TestGoldenDigests(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("other processors round a multiplication with an addition once instead of twice")
 	}
-	for seed, want := range map[uint64]string{1: "15231e6944fc4a80", 2: "ac9e9ce86afb0e1d", 3: "20436a67d38d018f"} {
+	for seed, want := range map[uint64]string{1: "41bd56dcd4c01769", 2: "ae21aa45ae0120bf", 3: "3ecb7ea4a9856cbf"} {
 		assert.Equal(t, want, digest(t, generate(t, simulate.Config{Seed: seed, Width: 128, Height: 96, PostCloud: 0.1})), "seed %d", seed)
 	}
 }
@@ -166,7 +166,7 @@ func TestLandslidesAreWhatTheyShouldBe(t *testing.T) {
 	share = slid / (slid + rest)
 	assert.Greater(t, share, 0.008)
 	assert.Less(t, share, 0.09)
-	assert.Greater(t, slidSlope/slid, restSlope/rest+1, "landslides lie on steeper ground")
+	assert.Greater(t, slidSlope/slid, restSlope/rest+2, "landslides lie on steeper ground")
 	assert.Greater(t, slidSlope/slid, 15.0)
 	assert.Greater(t, slidLoss/slid, restLoss/rest+0.15, "landslides lose their green")
 }

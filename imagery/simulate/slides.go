@@ -59,7 +59,7 @@ func trigger(w, h int, p *params, rel *relief, l *land) (slides []*slide, covere
 	for tries := 0; done < want && tries < 400*int(want)+20000; tries++ {
 		x, y := r.IntN(w), r.IntN(h)
 		i := y*w + x
-		steep := smoothstep(rel.slope[i], float32(p.startSlope)-4, float32(p.startSlope)+12)
+		steep := smoothstep(rel.fall[i], float32(p.startSlope)-3, float32(p.startSlope)+9)
 		if steep == 0 || rel.hand[i] < 4 || l.class[i] == town {
 			continue
 		}
@@ -141,6 +141,11 @@ func (s *shaper) run(r *rand.Rand, x, y, length, width float64, flows bool) {
 	if flows {
 		stopSlope = between(r, 0.06, 0.16)
 	}
+	// What reaches the valley floor comes to rest there; flows go on for a while.
+	floor := float32(between(r, 2, 8))
+	if flows {
+		floor = 0.5
+	}
 	sourceEnd := between(r, 0.2, 0.45)
 	track, toe := between(r, 0.55, 0.95), between(r, 0.7, 1.25)
 	if flows {
@@ -164,9 +169,9 @@ func (s *shaper) run(r *rand.Rand, x, y, length, width float64, flows bool) {
 				dx, dy = dx/n, dy/n
 			}
 		}
-		if steep < stopSlope {
+		if steep < stopSlope || s.rel.hand[int(y)*s.w+int(x)] < floor {
 			slowing += step
-			if slowing > 1.5*width+2 {
+			if slowing > 0.7*width+1.5 {
 				length = math.Min(length, at+step)
 			}
 		}
