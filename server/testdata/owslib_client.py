@@ -44,17 +44,14 @@ for version in ("1.1.1", "1.3.0"):
     seen[f"wms {version}"] = len(picture)
 
 processes = Processes(url)
-identifiers = [p["id"] for p in processes.processes()]
+listed = processes.processes()
+# Until 0.28 OWSLib gave the document itself, and could not execute.
+identifiers = [p["id"] for p in (listed["processes"] if isinstance(listed, dict) else listed)]
 assert "map-landslides" in identifiers, identifiers
-description = processes.process("map-landslides")
-assert "event" in description["inputs"], description["inputs"].keys()
-result = processes.execute(
-    "map-landslides",
-    inputs={"event": event},
-    outputs={"summary": {"transmissionMode": "value"}},
-    response="document",
-)
-seen["execute"] = result
+describe = getattr(processes, "process_description", None) or processes.process
+assert "event" in describe("map-landslides")["inputs"]
+if hasattr(processes, "execute"):
+    seen["execute"] = processes.execute("map-landslides", inputs={"event": event}, outputs={"summary": {}}, response="document")
 
 features = Features(url)
 collections = features.feature_collections()
