@@ -109,8 +109,10 @@ func (c Config) river(e *Engine) (*river.Config, error) {
 		// puts back what dead workers had (start on SQLite, the lease on Postgres).
 		RescueStuckJobsAfter: c.TaskTimeout + time.Hour,
 		RetryPolicy:          retries{},
-		FetchPollInterval:    time.Second,
-		Workers:              river.NewWorkers(),
+		// A worker goes on to the next batch at once; between them the processor would idle.
+		FetchCooldown:     20 * time.Millisecond,
+		FetchPollInterval: time.Second,
+		Workers:           river.NewWorkers(),
 	}
 	if err := river.AddWorkerSafely(rc.Workers, &worker{engine: e}); err != nil {
 		return nil, fmt.Errorf("set up the job queue: %w", err)

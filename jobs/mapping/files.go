@@ -117,7 +117,8 @@ func WriteGeoPackage(path string, landslides []store.Landslide) (err error) {
 			err = fmt.Errorf("write GeoPackage %s: %w", path, err)
 		}
 	}()
-	ds, err := godal.CreateVector(godal.GeoPackage, path)
+	// A new file that a crash spoils is written again: no need to wait for the disk.
+	ds, err := godal.CreateVector(godal.GeoPackage, path, godal.ConfigOption("OGR_SQLITE_SYNCHRONOUS=OFF"))
 	if err != nil {
 		return err
 	}
