@@ -53,6 +53,13 @@ func (l *LRU[K, V]) Put(key K, value V) {
 	}
 }
 
+// Remove drops an entry, if it is there.
+func (l *LRU[K, V]) Remove(key K) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list.Remove(key)
+}
+
 // DeleteFunc drops the entries whose keys match.
 func (l *LRU[K, V]) DeleteFunc(match func(K) bool) {
 	l.mu.Lock()

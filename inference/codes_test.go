@@ -85,3 +85,21 @@ func TestMissingBands(t *testing.T) {
 	px := block(t, e, src, model(t, e, "tiny-bitemporal"), 0, 0, 0)
 	assert.LessOrEqual(t, px[0], inference.MaxProbability)
 }
+
+func TestCheckWarnsOfWhatMakesPredictionsWorse(t *testing.T) {
+	e := newEngine(t, nil)
+	src := imagerytest.New(64, 64)
+	warnings, err := model(t, e, "tiny-bitemporal").Check(src)
+	require.NoError(t, err)
+	assert.Empty(t, warnings)
+	src.MissingPost = []string{"B10"}
+	warnings, err = model(t, e, "tiny-single").Check(src)
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"the post scenes have no band B10: model tiny-single gets a constant instead",
+		"the post scenes are L2A, model tiny-single was made for L1C",
+	}, warnings)
+	src.MissingPost = []string{"B02"}
+	_, err = model(t, e, "tiny-single").Check(src)
+	assert.ErrorContains(t, err, "band B02 of the post scenes")
+}

@@ -82,7 +82,7 @@ func NewEngine(c Config) (*Engine, error) {
 		scheduler:      newScheduler(c.Workers, c.Readers),
 		maxInteractive: int64(c.MaxInteractive),
 		batch:          semaphore.NewWeighted(int64(c.MaxBatch)),
-		closing:        make(chan struct{}),
+		partial:        cache.NewLRU(partialBytes, partialCost),
 	}
 	if c.DefaultModel != "" {
 		def, err := e.Model(c.DefaultModel)

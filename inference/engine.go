@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,8 +37,11 @@ type Engine struct {
 	batch          *semaphore.Weighted
 	counts         counts
 
-	closeOnce sync.Once
-	closing   chan struct{}
+	partial *cache.LRU[string, partial]
+
+	mu      sync.Mutex
+	closed  bool
+	callers sync.WaitGroup // those let in; Add under mu, while not closed
 }
 
 var _ Predictor = (*Engine)(nil)
@@ -82,22 +86,28 @@ func (e *Engine) block(ctx context.Context, src imagery.Source, m *Model, at Blo
 
 // admit lets a caller in, or says that there are too many.
 func (e *Engine) admit(ctx context.Context, p Priority) (leave func(), err error) {
-	select {
-	case <-e.closing:
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
 		return nil, ErrClosed
-	default:
 	}
+	e.callers.Add(1)
+	e.mu.Unlock()
 	if p == Interactive {
 		if e.interactive.Add(1) > e.maxInteractive {
-			e.interactive.Add(-1)
-			return nil, &BusyError{RetryAfter: e.backlog()}
+			err = &BusyError{RetryAfter: e.backlog()}
 		}
-		return func() { e.interactive.Add(-1) }, nil
+		leave = func() { e.interactive.Add(-1); e.callers.Done() }
+	} else if err = e.batch.Acquire(ctx, 1); err == nil {
+		leave = func() { e.batch.Release(1); e.callers.Done() }
+	} else {
+		leave = e.callers.Done
 	}
-	if err := e.batch.Acquire(ctx, 1); err != nil {
+	if err != nil {
+		leave()
 		return nil, err
 	}
-	return func() { e.batch.Release(1) }, nil
+	return leave, nil
 }
 
 // backlog guesses how long the interactive queue takes: 1 to 60 s.
@@ -157,6 +167,7 @@ func (e *Engine) store(ctx context.Context, t task, at BlockIndex, pixels []uint
 	if err := e.cache.Put(ctx, blockKey(t.src, t.m, at), e.codec.pack(pixels)); err != nil {
 		return nil, fmt.Errorf("keep block: %w", err)
 	}
+	e.outdate(t.src, t.m, at)
 	return &Block{Index: at, Pixels: pixels, Modified: time.Now(), Tier: cache.Miss}, nil
 }
 
@@ -173,74 +184,12 @@ func (e *Engine) lookup(ctx context.Context, src imagery.Source, m *Model, at Bl
 	return &Block{Index: at, Pixels: pixels, Modified: entry.Modified, Tier: tier}, nil
 }
 
-// Peek returns the block if it is predicted already; of levels above 0 what
-// there is of it. See [Predictor].
-func (e *Engine) Peek(ctx context.Context, src imagery.Source, m *Model, at BlockIndex) (*Block, bool, error) {
-	if at.Level < 0 || at.Level > MaxLevel {
-		return nil, false, fmt.Errorf("peek: level %d is not between 0 and %d", at.Level, MaxLevel)
-	}
-	if !inGrid(src.Grid(), at) {
-		return &Block{Index: at, Pixels: uniform(NoData), Tier: cache.Memory}, true, nil
-	}
-	b, complete, err := e.peek(ctx, src, m, at)
-	if err != nil {
-		return nil, false, fmt.Errorf("peek at block %d/%d/%d of event %s: %w", at.Level, at.Col, at.Row, src.Event().ID, err)
-	}
-	return b, complete, nil
-}
-
-func (e *Engine) peek(ctx context.Context, src imagery.Source, m *Model, at BlockIndex) (*Block, bool, error) {
-	b, err := e.lookup(ctx, src, m, at)
-	if b != nil || err != nil || at.Level == 0 {
-		return b, b != nil, err
-	}
-	parent, complete := &Block{Index: at, Tier: cache.Memory}, true
-	for k, child := range children(at) {
-		if !inGrid(src.Grid(), child) {
-			continue
-		}
-		c, whole, err := e.peek(ctx, src, m, child)
-		if err != nil {
-			return nil, false, err
-		}
-		complete = complete && whole
-		if c == nil {
-			continue
-		}
-		if parent.Pixels == nil {
-			parent.Pixels = unpredicted(src.Grid(), at)
-		}
-		if c.Modified.After(parent.Modified) {
-			parent.Modified = c.Modified
-		}
-		quarter(parent.Pixels, c.Pixels, k%2, k/2)
-	}
-	if parent.Pixels == nil {
-		return nil, false, nil
-	}
-	if complete {
-		if _, err := e.store(ctx, task{src: src, m: m}, at, parent.Pixels); err != nil {
-			return nil, false, err
-		}
-	}
-	return parent, complete, nil
-}
-
-// unpredicted is NotPredicted where the block's children lie in the grid, NoData elsewhere.
-func unpredicted(g imagery.Grid, at BlockIndex) []uint8 {
-	pixels, empty := uniform(NoData), uniform(NotPredicted)
-	for k, child := range children(at) {
-		if inGrid(g, child) {
-			quarter(pixels, empty, k%2, k/2)
-		}
-	}
-	return pixels
-}
-
 // Forget drops all blocks of an event's revision.
 func (e *Engine) Forget(ctx context.Context, revision string) error {
+	prefix := "blocks/" + revision + "/"
 	e.kept.DeleteFunc(func(k patchKey) bool { return k.revision == revision })
-	return e.cache.DeletePrefix(ctx, "blocks/"+revision+"/")
+	e.partial.DeleteFunc(func(key string) bool { return strings.HasPrefix(key, prefix) })
+	return e.cache.DeletePrefix(ctx, prefix)
 }
 
 // Warm loads a model's session, so that the first block need not wait for it.
@@ -256,13 +205,18 @@ func (e *Engine) Warm(ctx context.Context, m *Model) error {
 // Close waits for computations under way (end their contexts first to stop
 // them), stops the goroutines and unloads the models.
 func (e *Engine) Close() error {
-	e.closeOnce.Do(func() {
-		close(e.closing)
-		e.blocks.wait()
-		e.patches.wait()
-		e.scheduler.close()
-		e.sessions.close()
-	})
+	e.mu.Lock()
+	already := e.closed
+	e.closed = true
+	e.mu.Unlock()
+	if already {
+		return nil
+	}
+	e.callers.Wait()
+	e.blocks.wait() // what was cancelled may not have ended yet
+	e.patches.wait()
+	e.scheduler.close()
+	e.sessions.close()
 	return nil
 }
 

@@ -94,11 +94,34 @@ func terrainChannel(c Channel) (layer string, f func(float32) float32) {
 	radians := *c.AngleFactor * math.Pi / 180
 	switch c.Terrain {
 	case "aspect_sin":
-		return imagery.Aspect, func(a float32) float32 { return float32(p.apply(math.Sin(float64(a) * radians))) }
+		return imagery.Aspect, byTable(func(degrees float64) float64 { return p.apply(math.Sin(degrees * radians)) }, *p.Round)
 	case "aspect_cos":
-		return imagery.Aspect, func(a float32) float32 { return float32(p.apply(math.Cos(float64(a) * radians))) }
+		return imagery.Aspect, byTable(func(degrees float64) float64 { return p.apply(math.Cos(degrees * radians)) }, *p.Round)
 	}
 	return c.Terrain, func(v float32) float32 { return float32(p.apply(float64(v))) }
+}
+
+// byTable interpolates f of an angle from 0 to 360 degrees in a table whose
+// steps are so small (1/16 degree) that the error is under 1e-6 for the angle
+// factors in use. Functions with steps in them are not interpolated.
+func byTable(f func(degrees float64) float64, steps bool) func(float32) float32 {
+	exact := func(degrees float32) float32 { return float32(f(float64(degrees))) }
+	if steps {
+		return exact
+	}
+	const perDegree = 16
+	table := make([]float32, 360*perDegree+2)
+	for i := range table {
+		table[i] = float32(f(float64(i) / perDegree))
+	}
+	return func(degrees float32) float32 {
+		if !(degrees >= 0 && degrees <= 360) {
+			return exact(degrees)
+		}
+		at := degrees * perDegree
+		i := int(at)
+		return table[i] + (table[i+1]-table[i])*(at-float32(i))
+	}
 }
 
 // binding is a preparer's channels resolved for one source: what to read, and

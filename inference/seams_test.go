@@ -34,6 +34,7 @@ func modelsToTest(t testing.TB, lattice map[string]inference.LatticeConfig) []*i
 func TestNoSeams(t *testing.T) {
 	const side = 768
 	src := imagerytest.New(side, side)
+	src.Mixed = true
 	for _, m := range modelsToTest(t, nil) {
 		t.Run(m.Name(), func(t *testing.T) {
 			e := newEngine(t, func(c *inference.Config) { c.Models = []*inference.Model{m} })

@@ -35,6 +35,9 @@ type Source struct {
 	PreCloud, PostCloud func(x, y int) uint8
 	// PreEmpty, PostEmpty and TerrainEmpty say where there is no data (nil: nowhere).
 	PreEmpty, PostEmpty, TerrainEmpty func(x, y int) bool
+	// Mixed makes the post image a fine-grained mixture of vegetation and bare
+	// soil instead of a landscape with landslides, so that predictions vary everywhere.
+	Mixed bool
 	// Flat gives every band and terrain layer one value a row, which is quick to
 	// make: for benchmarks.
 	Flat bool

@@ -29,20 +29,30 @@ func (s *Source) Landslide(x, y int) bool {
 
 // DN returns the digital number of a band at a pixel where there is data.
 func (s *Source) DN(side imagery.Side, band string, x, y int) uint16 {
-	return s.dn(side, slices.Index(imagery.Bands(), band), x, y, s.light(x, y), side == imagery.Post && s.Landslide(x, y))
+	return s.dn(side, slices.Index(imagery.Bands(), band), x, y, s.light(x, y), s.bare(side, x, y))
 }
 
 // light is the illumination, which follows the relief and is the same on both sides.
 func (s *Source) light(x, y int) float64 { return 0.75 + 0.5*s.smooth(x, y, 48, 7) }
 
-func (s *Source) dn(side imagery.Side, band, x, y int, light float64, slid bool) uint16 {
+// bare is the share of bare soil at a pixel of a side.
+func (s *Source) bare(side imagery.Side, x, y int) float64 {
+	switch {
+	case side == imagery.Pre:
+		return 0
+	case s.Mixed:
+		return s.smooth(3*x+2*y, 3*y-2*x, 43, 21) // turned, so that no column or row of pixels is special
+	case s.Landslide(x, y):
+		return 1
+	}
+	return 0
+}
+
+func (s *Source) dn(side imagery.Side, band, x, y int, light, bare float64) uint16 {
 	if band < 0 {
 		return 0
 	}
-	reflectance, salt := vegetation[band], 1
-	if slid {
-		reflectance = bareSoil[band]
-	}
+	reflectance, salt := vegetation[band]*(1-bare)+bareSoil[band]*bare, 1
 	if side == imagery.Post {
 		salt = 2
 	}
@@ -76,9 +86,9 @@ func (s *Source) window(r imagery.Request) *imagery.Window {
 		}
 	}
 	// What all bands share is worked out once.
-	light, slid := make([]float64, n), make([]bool, n)
+	light, bare := make([]float64, n), make([]float64, n)
 	if !s.Flat {
-		each(func(i, x, y int) { light[i], slid[i] = s.light(x, y), s.Landslide(x, y) })
+		each(func(i, x, y int) { light[i], bare[i] = s.light(x, y), s.bare(imagery.Post, x, y) })
 	}
 	bands := func(side imagery.Side, names []string, empty func(x, y int) bool) [][]uint16 {
 		var layers [][]uint16
@@ -96,9 +106,13 @@ func (s *Source) window(r imagery.Request) *imagery.Window {
 				continue
 			}
 			band := slices.Index(imagery.Bands(), b)
+			share := bare
+			if side == imagery.Pre {
+				share = make([]float64, n)
+			}
 			each(func(i, x, y int) {
 				if empty == nil || !empty(x, y) {
-					l[i] = s.dn(side, band, x, y, light[i], slid[i] && side == imagery.Post)
+					l[i] = s.dn(side, band, x, y, light[i], share[i])
 				}
 			})
 			layers = append(layers, l)
