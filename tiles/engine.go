@@ -11,6 +11,7 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
 
 	"scarp/cache"
 	"scarp/imagery"
@@ -87,6 +88,7 @@ type Engine struct {
 	warm        *warmer
 	runs        *runs
 	tones       *lru.Cache[toneKey, *tone]
+	measuring   singleflight.Group // of tones
 	palettes    *lru.Cache[paletteKey, *[256]color.NRGBA]
 }
 
@@ -232,12 +234,14 @@ func (e *Engine) observe(o Observation, start time.Time, out *Rendered, err *err
 	e.deps.Observe(o)
 }
 
+// bytesPerPixel is what a picture takes for each of its pixels: four in colour,
+// as many encoded, and up to four pixels of the level that it is sampled from.
+const bytesPerPixel = 32
+
 // draw draws and encodes a picture.
 func (e *Engine) draw(ctx context.Context, d drawing) (data []byte, complete bool, err error) {
 	f := d.finish.frame
-	// A picture takes its pixels in colour and encoded, and up to four times
-	// as many of the level that it is sampled from.
-	leave, err := e.limiter.enter(ctx, 1<<20+int64(f.width)*int64(f.height)*24)
+	leave, err := e.limiter.enter(ctx, 1<<20+int64(f.width)*int64(f.height)*bytesPerPixel)
 	if err != nil {
 		return nil, false, err
 	}
@@ -291,7 +295,7 @@ func (e *Engine) drawCodes(ctx context.Context, d drawing, l *lattice) (data []b
 		pix := make([]uint8, l.frame.width*l.frame.height)
 		fill(pix, inference.NoData)
 		if m != nil {
-			err := e.projections.each(l, func(r run) {
+			err := e.projections.each(ctx, l, func(r run) {
 				row := pix[r.y*l.frame.width+r.x:][:r.n]
 				if d.layer == Mask {
 					m.drawNearest(r, row)

@@ -70,12 +70,20 @@ func (p *predictor) value(x, y int) uint8 {
 	in := 0
 	for dy := -2; dy <= 2; dy++ {
 		for dx := -2; dx <= 2; dx++ {
-			if p.src.Landslide(x+dx, y+dy) {
+			if slid(x+dx, y+dy) {
 				in++
 			}
 		}
 	}
 	return uint8(10 + (x/7+y/5)%40 + in*190/25)
+}
+
+// slid says where landslides are: discs of several sizes.
+func slid(x, y int) bool {
+	const cell = 96
+	r := 8 + (x/cell*5+y/cell*3)%13
+	dx, dy := x%cell-48, y%cell-40
+	return dx*dx+dy*dy <= r*r
 }
 
 func (p *predictor) Block(ctx context.Context, src imagery.Source, _ *inference.Model, at inference.BlockIndex, prio inference.Priority) (*inference.Block, error) {
@@ -234,7 +242,7 @@ func newFixture(t testing.TB, src *imagerytest.Source, change func(*tiles.Config
 		change(&cfg)
 	}
 	f.Engine, err = tiles.New(cfg, tiles.Deps{
-		Sources: place{located{src}}, Predictor: f.predictor, Store: f.store, Cache: f.cache})
+		Sources: place{sited{located{src}, located{src}.Bounds()}}, Predictor: f.predictor, Store: f.store, Cache: f.cache})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, f.Engine.Close())
@@ -264,14 +272,22 @@ type located struct{ *synthetic }
 
 type synthetic = imagerytest.Source
 
+// sited has its bounds at hand, as the real source has.
+type sited struct {
+	located
+	bounds [4]float64
+}
+
+func (s sited) Bounds() [4]float64 { return s.bounds }
+
 // place finds the one event.
-type place struct{ located }
+type place struct{ sited }
 
 func (l place) Source(_ context.Context, id string) (imagery.Source, error) {
 	if id != "synthetic" {
 		return nil, fmt.Errorf("no event %q", id)
 	}
-	return l.located, nil
+	return l.sited, nil
 }
 
 func (l located) Bounds() [4]float64 {
@@ -316,4 +332,37 @@ func degrees(epsg int, x, y []float64) (w, s, e, n float64, ok bool) {
 		}
 	}
 	return w, slices.Min(y), e, slices.Max(y), true
+}
+
+// painted is the one event with plain pictures that depend on nothing else:
+// green slopes, on which landslides lie bare afterwards.
+type painted struct{ located }
+
+func (p painted) Read(_ context.Context, r imagery.Request) (*imagery.Window, error) {
+	n := r.Width * r.Height
+	w := &imagery.Window{Rect: r.Rect, Width: r.Width, Height: r.Height,
+		PreValid: make([]uint8, n), PostValid: make([]uint8, n), PreCloud: make([]uint8, n), PostCloud: make([]uint8, n)}
+	green, bare := [3]int{420, 640, 380}, [3]int{1900, 1500, 1150}
+	for k := range 3 {
+		pre, post := make([]uint16, n), make([]uint16, n)
+		for i := range n {
+			x, y := r.Rect.X+i%r.Width*r.Rect.W/r.Width, r.Rect.Y+i/r.Width*r.Rect.H/r.Height
+			light := 60 + (x*y/700+x/3)%60
+			pre[i], post[i] = uint16(green[k]*light/100), uint16(green[k]*light/100)
+			if slid(x, y) {
+				post[i] = uint16(bare[k] * light / 100)
+			}
+			w.PreValid[i] = 1
+			if !p.PostEmpty(x, y) {
+				w.PostValid[i] = 1
+			}
+		}
+		if len(r.Pre) > 0 {
+			w.Pre = append(w.Pre, pre)
+		}
+		if len(r.Post) > 0 {
+			w.Post = append(w.Post, post)
+		}
+	}
+	return w, nil
 }

@@ -2,6 +2,8 @@ package tiles
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
@@ -34,7 +36,7 @@ func (f *flights) do(ctx context.Context, key string, compute func(context.Conte
 		own, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 		f.calls[key] = c
 		go func() {
-			c.result, c.err = compute(own)
+			c.result, c.err = guarded(own, key, compute)
 			f.mu.Lock()
 			f.forget(key, c)
 			f.mu.Unlock()
@@ -56,6 +58,17 @@ func (f *flights) do(ctx context.Context, key string, compute func(context.Conte
 		f.mu.Unlock()
 		return Rendered{}, ctx.Err()
 	}
+}
+
+// guarded turns a panic into an error: the goroutine is nobody's request, so
+// that nobody else would recover it.
+func guarded(ctx context.Context, key string, compute func(context.Context) (Rendered, error)) (r Rendered, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("draw %s: panic: %v\n%s", key, p, debug.Stack())
+		}
+	}()
+	return compute(ctx)
 }
 
 func (f *flights) forget(key string, c *flight) {

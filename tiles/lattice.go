@@ -1,6 +1,7 @@
 package tiles
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -229,8 +230,8 @@ type run struct {
 	gx, gy, dx, dy float64
 }
 
-// each calls draw for runs that cover all pixels that can lie on the grid.
-func (p *projections) each(l *lattice, draw func(run)) error {
+// each calls draw for runs that cover all pixels that can lie on the grid, until ctx ends.
+func (p *projections) each(ctx context.Context, l *lattice, draw func(run)) error {
 	var inverse *projection
 	defer func() {
 		if inverse != nil {
@@ -238,6 +239,9 @@ func (p *projections) each(l *lattice, draw func(run)) error {
 		}
 	}()
 	for i := range l.cells {
+		if i%64 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		k := &l.cells[i]
 		w, h := min(cellSize, l.frame.width-k.col), min(cellSize, l.frame.height-k.row)
 		if k.exact {

@@ -40,6 +40,9 @@ func visible(src imagery.Source, side imagery.Side) []string {
 // a last column or row that the grid fills in part only is left out.
 func readColor(ctx context.Context, src imagery.Source, side imagery.Side, need imagery.Rect, level int) (*window, error) {
 	g := src.Grid()
+	for level > 0 && min(g.Width, g.Height)>>level == 0 { // a strip narrower than a pixel of the level
+		level--
+	}
 	w := &window{level: level, rect: atLevel(need, level, g.Width>>level, g.Height>>level)}
 	if w.rect.Empty() {
 		return w, nil
@@ -155,12 +158,18 @@ func (e *Engine) tone(ctx context.Context, src imagery.Source, side imagery.Side
 	if t, ok := e.tones.Get(key); ok {
 		return t, nil
 	}
-	t, err := e.makeTone(ctx, src, side, key)
+	// A page of tiles asks for it at once: one reads, and not for the first to leave only.
+	t, err, _ := e.measuring.Do(fmt.Sprint(key), func() (any, error) {
+		t, err := e.makeTone(context.WithoutCancel(ctx), src, side, key)
+		if err == nil {
+			e.tones.Add(key, t)
+		}
+		return t, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	e.tones.Add(key, t)
-	return t, nil
+	return t.(*tone), nil
 }
 
 type toneKey struct {
@@ -245,7 +254,7 @@ func (e *Engine) drawImage(ctx context.Context, d drawing, l *lattice) (*image.N
 	if err != nil || w.rect.Empty() {
 		return img, err
 	}
-	return img, e.projections.each(l, func(r run) {
+	return img, e.projections.each(ctx, l, func(r run) {
 		w.draw(r, tone, img.Pix[4*(r.y*l.frame.width+r.x):][:4*r.n])
 	})
 }

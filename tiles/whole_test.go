@@ -1,9 +1,12 @@
 package tiles_test
 
 import (
+	"cmp"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,7 +38,7 @@ func TestOverTheRealParts(t *testing.T) {
 	src := imagerytest.New(900, 900)
 	require.NoError(t, landslides.PutEvent(t.Context(), src.Event()))
 	f := &fixture{src: src, store: new(fakeStore)}
-	f.Engine, err = tiles.New(tiles.Config{}, tiles.Deps{Sources: place{located{src}}, Predictor: predictor, Store: landslides, Cache: kept})
+	f.Engine, err = tiles.New(tiles.Config{}, tiles.Deps{Sources: one{located{src}}, Predictor: predictor, Store: landslides, Cache: kept})
 	require.NoError(t, err)
 	defer f.Close()
 	f.publish(t, "run-1", [][][2]float64{circle(450, 450, 60)}, [][][2]float64{circle(300, 520, 30), circle(300, 520, 10)})
@@ -67,4 +70,47 @@ func TestOverTheRealParts(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotNil(t, info.Probability)
 	assert.Len(t, info.LandslideIDs, 1)
+}
+
+// BenchmarkCold measures a tile whose blocks are not predicted, as a multiple
+// of the time that ONNX Runtime takes for them (the metric x-runtime). The
+// network is $SCARP_BENCH_MODELS/… (the first), or else a tiny one, beside
+// which everything looks slow.
+func BenchmarkCold(b *testing.B) {
+	folder := cmp.Or(os.Getenv("SCARP_BENCH_MODELS"), filepath.Join("..", "inference", "testdata"))
+	models, err := inference.LoadModels([]fs.FS{os.DirFS(folder)}, nil)
+	require.NoError(b, err)
+	kept, err := cache.New(b.Context(), cache.Config{})
+	require.NoError(b, err)
+	defer kept.Close()
+	var mu sync.Mutex
+	var spent time.Duration
+	predictor, err := inference.NewEngine(inference.Config{Runtime: inferencetest.Runtime(b), Models: models, Cache: kept, Workers: 1,
+		Hooks: inference.Hooks{Run: func(_ string, took time.Duration) {
+			mu.Lock()
+			spent += took
+			mu.Unlock()
+		}}})
+	require.NoError(b, err)
+	defer predictor.Close()
+	src := newReady(imagerytest.New(1024, 1024))
+	f := &fixture{src: src.synthetic}
+	f.Engine, err = tiles.New(tiles.Config{WarmUp: -1}, tiles.Deps{Sources: one{src}, Predictor: predictor, Cache: kept})
+	require.NoError(b, err)
+	defer f.Close()
+	tile := f.middle(b, tiles.Probability, 14)
+	cold := func(i int) {
+		src.revision = strconv.Itoa(i) // another event, as far as caches know
+		r, err := f.Tile(b.Context(), tile)
+		require.NoError(b, err)
+		require.True(b, r.Complete)
+	}
+	cold(-1) // loads the model
+	spent = 0
+	n := 0
+	for b.Loop() {
+		cold(n)
+		n++
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(spent), "x-runtime")
 }
