@@ -13,6 +13,7 @@ import (
 	"github.com/airbusgeo/godal"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/wkb"
+	"github.com/paulmach/orb/geojson"
 	"github.com/peterstace/simplefeatures/geom"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -205,6 +206,61 @@ func TestAOI(t *testing.T) {
 	_, all := run(t, src, p, in)
 	require.Len(t, all.Landslides, 1)
 	assert.InEpsilon(t, 1024*1024*100, all.Landslides[0].Area, 0.002)
+}
+
+func TestAcrossTheAntimeridian(t *testing.T) {
+	src := imagerytest.New(1024, 256)
+	src.EPSG, src.OriginX, src.OriginY = 32601, 165000, 1000000 // 180° is at about easting 170000 here
+	p := &inferencetest.Fake{Pixel: rectangle(50, 50, 950, 200)}
+	_, res := run(t, src, p, inputs(p))
+	require.Len(t, res.Landslides, 1)
+	l := res.Landslides[0]
+	requireValid(t, l.Geometry)
+	b := l.Geometry.Bound()
+	assert.Less(t, b.Max[0]-b.Min[0], 0.1, "in one piece")
+	assert.True(t, b.Min[0] < 180 && b.Max[0] > 180 || b.Min[0] < -180 && b.Max[0] > -180, "%v", b)
+	assert.InEpsilon(t, 9000*1500, l.Area, 0.004)
+
+	everywhere := &inferencetest.Fake{Pixel: func(imagery.Source, int, int) uint8 { return 250 }}
+	for _, turn := range []float64{-360, 0, 360} {
+		in := inputs(everywhere)
+		aoi := orb.Polygon{make(orb.Ring, 5)}
+		for i, pt := range l.Geometry[0] {
+			aoi[0][i] = orb.Point{pt[0] + turn, pt[1]}
+		}
+		if a := aoi.Bound(); a.Min[0] < -360 || a.Max[0] > 360 {
+			continue
+		}
+		in.AOI = aoi
+		_, clipped := run(t, src, everywhere, in)
+		require.Len(t, clipped.Landslides, 1)
+		assert.InEpsilon(t, l.Area, clipped.Landslides[0].Area, 1e-3)
+	}
+}
+
+// FuzzAOI plans with whatever a client may send as an area.
+func FuzzAOI(f *testing.F) {
+	f.Add([]byte(`{"type":"Polygon","coordinates":[[[127.85,40.6],[127.9,40.6],[127.9,40.65],[127.85,40.65],[127.85,40.6]]]}`))
+	f.Add([]byte(`{"type":"MultiPolygon","coordinates":[[[[-180,-90],[180,-90],[180,90],[-180,90],[-180,-90]]],[[]]]}`))
+	f.Add([]byte(`{"type":"Polygon","coordinates":[[[127.85,40.6],[127.85,40.6],[127.85,40.6],[127.85,40.6]],[]]}`))
+	f.Add([]byte(`{"type":"GeometryCollection","geometries":[]}`))
+	f.Add([]byte(`{"type":"Polygon","coordinates":[]}`))
+	src := imagerytest.New(512, 512)
+	p := &inferencetest.Fake{}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		g, err := geojson.UnmarshalGeometry(text)
+		if err != nil {
+			return
+		}
+		in := inputs(p)
+		in.AOI = g.Geometry()
+		plan, err := mapping.NewPlan(src, in)
+		if err != nil {
+			require.ErrorIs(t, err, mapping.ErrInput)
+			return
+		}
+		require.NotEmpty(t, plan.Blocks)
+	})
 }
 
 func TestBadInputs(t *testing.T) {

@@ -170,6 +170,9 @@ func checkAOI(aoi orb.Geometry) (orb.MultiPolygon, error) {
 	if vertices > maxAOIVertices {
 		return nil, fmt.Errorf("AOI: %d vertices are too many: simplify it to at most %d", vertices, maxAOIVertices)
 	}
+	if b := polys.Bound(); b.Max[0]-b.Min[0] > 360 {
+		return nil, fmt.Errorf("AOI: longitudes from %v to %v go round the world more than once", b.Min[0], b.Max[0])
+	}
 	if err := validate(polys); err != nil {
 		return nil, fmt.Errorf("AOI: not a valid polygon: %w", err)
 	}

@@ -58,7 +58,8 @@ func (p *projector) close() {
 // millimetre. It keeps files small and independent of the last bits of PROJ.
 const degrees = 1e8
 
-// lonLatPolygon turns a polygon in pixels into longitude and latitude.
+// lonLatPolygon turns a polygon in pixels into longitude and latitude. One
+// across the antimeridian stays in one piece: its longitudes go on beyond ±180.
 func (p *projector) lonLatPolygon(poly orb.Polygon) (orb.Polygon, error) {
 	out := make(orb.Polygon, len(poly))
 	for i, ring := range poly {
@@ -72,6 +73,9 @@ func (p *projector) lonLatPolygon(poly orb.Polygon) (orb.Polygon, error) {
 		}
 		out[i] = make(orb.Ring, len(ring))
 		for j := range x {
+			if first := out[0][0][0]; i > 0 || j > 0 {
+				x[j] -= 360 * math.Round((x[j]-first)/360)
+			}
 			out[i][j] = orb.Point{math.Round(x[j]*degrees) / degrees, math.Round(y[j]*degrees) / degrees}
 		}
 	}
@@ -119,12 +123,7 @@ func (p *projector) bounds() (orb.Bound, error) {
 	if err != nil {
 		return orb.Bound{}, err
 	}
-	middle := poly[0][0][0]
-	b := poly[0][0].Bound()
-	for _, pt := range poly[0] {
-		b = b.Extend(orb.Point{pt[0] - 360*math.Round((pt[0]-middle)/360), pt[1]})
-	}
-	return b, nil
+	return poly.Bound(), nil
 }
 
 // pixelArea returns the true area in m² of one pixel of r: UTM pixels are

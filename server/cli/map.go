@@ -99,10 +99,15 @@ func runMap(cmd *cobra.Command, f *mapFlags) (err error) {
 	progress := newProgress(cmd.ErrOrStderr(), len(plan.Blocks))
 	m, res, err := mapping.Map(ctx, plan, predictor, "", progress.done)
 	progress.end()
+	if err == nil {
+		defer func() { err = errors.Join(err, m.Close()) }()
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted, nothing is written: %w", context.Cause(ctx))
+	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, m.Close()) }()
 	for _, file := range files {
 		if err := file.write(ctx, m, res); err != nil {
 			return err
