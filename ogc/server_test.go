@@ -19,6 +19,7 @@ import (
 	"scarp/ogc/ogctest"
 	"scarp/store"
 	"scarp/store/gpkg"
+	"scarp/tiles"
 )
 
 // base is the public address in tests: with a prefix, to see that links keep it.
@@ -91,3 +92,22 @@ func text(t testing.TB, r *http.Response) string {
 	require.NoError(t, err)
 	return string(b)
 }
+
+// fixedTile answers every tile with the same bytes, to measure what is around it.
+type fixedTile struct {
+	tiles.Renderer
+	tile tiles.Rendered
+}
+
+func (f fixedTile) Tile(context.Context, tiles.Tile) (tiles.Rendered, error) { return f.tile, nil }
+
+func newServerWith(t testing.TB, r tiles.Renderer) *server {
+	return newServer(t, func(d *ogc.Deps) { d.Renderer = r })
+}
+
+// discard is a response writer that costs nothing.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}

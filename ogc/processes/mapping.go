@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
+	"sort"
 	"strings"
+	"time"
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geojson"
@@ -60,11 +63,19 @@ func parseMapping(in map[string]any) (mapInputs, error) {
 			}
 		}
 	}
+	var trigger time.Time
+	if own {
+		var err error
+		if trigger, err = triggerTime(in["triggerTime"], post); err != nil {
+			reasons = append(reasons, "triggerTime: "+err.Error())
+		}
+	}
 	if len(reasons) > 0 {
+		sort.Strings(reasons)
 		return m, invalid(reasons)
 	}
 	if m.spec.Event == "" {
-		e := ownEvent(pre, post, dem[0])
+		e := ownEvent(pre, post, dem[0], trigger)
 		m.event, m.spec.Event = &e, e.ID
 	}
 	return m, nil
@@ -100,31 +111,71 @@ func hrefs(v any) []string {
 	return nil
 }
 
+// AdHocPrefix begins the ids of events that a mapping request made up from the
+// images that it named. Nobody said when such an event happened.
+const AdHocPrefix = "adhoc-"
+
 // ownEvent is the event that references make. Its id is a digest of them, so
 // that the same images are the same event whoever sends them.
-func ownEvent(pre, post []string, dem string) imagery.Event {
+func ownEvent(pre, post []string, dem string, trigger time.Time) imagery.Event {
 	h := sha256.New()
+	fmt.Fprintln(h, trigger.UTC().Format(time.RFC3339))
 	for _, side := range [][]string{pre, post, {dem}} {
 		for _, ref := range side {
 			fmt.Fprintf(h, "%d:%s", len(ref), ref)
 		}
 		h.Write([]byte{0})
 	}
-	e := imagery.Event{ID: "adhoc-" + hex.EncodeToString(h.Sum(nil))[:16], DEM: dem,
-		Description: "Registered by a request to map these images."}
+	e := imagery.Event{ID: AdHocPrefix + hex.EncodeToString(h.Sum(nil))[:16], DEM: dem,
+		Description: "Registered by a request to map these images.", Trigger: imagery.Trigger{Time: trigger, Type: "other"}}
 	for _, ref := range pre {
 		e.Pre = append(e.Pre, imagery.Scene{Path: ref})
 	}
 	for _, ref := range post {
 		e.Post = append(e.Post, imagery.Scene{Path: ref})
 	}
-	e.Title = "Images " + lastPart(pre[0]) + " and " + lastPart(post[0])
+	e.Title = "Images " + clip(lastPart(pre[0])) + " and " + clip(lastPart(post[0]))
 	return e
+}
+
+// dayInName finds a day as file names of scenes have it: 20180910 or 2018-09-10.
+var dayInName = regexp.MustCompile(`(?:^|[^0-9])(20[0-9]{2})-?(0[1-9]|1[0-2])-?(0[1-9]|[12][0-9]|3[01])(?:[^0-9]|$)`)
+
+// triggerTime reads when the event happened. Where the request does not say,
+// it is the day of the first image after it, if the file's name tells.
+func triggerTime(v any, post []string) (time.Time, error) {
+	if s, ok := v.(string); ok {
+		t, _, err := common.ParseDatetime(s)
+		if err != nil || t.IsZero() || strings.Contains(s, "/") {
+			return t, fmt.Errorf("%s must be a date or an RFC 3339 date-time", common.Quote(s))
+		}
+		return t.UTC(), nil
+	}
+	var first time.Time
+	for _, ref := range post {
+		if m := dayInName.FindStringSubmatch(lastPart(ref)); m != nil {
+			if t, err := time.Parse(time.DateOnly, m[1]+"-"+m[2]+"-"+m[3]); err == nil && (first.IsZero() || t.Before(first)) {
+				first = t
+			}
+		}
+	}
+	if first.IsZero() {
+		return first, errors.New("missing; give when the event happened, since the names of post do not have a date")
+	}
+	return first, nil
 }
 
 func lastPart(ref string) string {
 	ref = strings.TrimRight(ref, "/")
 	return ref[strings.LastIndexByte(ref, '/')+1:]
+}
+
+// clip shortens a name for a title.
+func clip(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return s
 }
 
 // submitMapping records a mapping job, and the event before it where the request makes one.
