@@ -10,7 +10,7 @@ COPY scripts/install-onnxruntime.sh /src/scripts/
 RUN /src/scripts/install-onnxruntime.sh /onnxruntime
 
 FROM golang:1.26-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends libgdal-dev pkg-config && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends libgdal-dev libproj-dev pkg-config && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -21,7 +21,7 @@ RUN go build -trimpath -buildvcs=false -ldflags "-X scarp/server/cli.version=$VE
 
 FROM debian:12.12-slim
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libgdal32 ca-certificates \
+ && apt-get install -y --no-install-recommends libgdal32 libproj25 proj-data ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --create-home --home-dir /data --uid 10001 scarp
 COPY --from=web /onnxruntime/libonnxruntime.so.1 /usr/local/lib/

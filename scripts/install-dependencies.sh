@@ -17,6 +17,7 @@ postgis_available() { compgen -G '/usr/share/postgresql/*/extension/postgis.cont
 need build-essential c++ --version
 need pkg-config pkg-config --version
 need libgdal-dev pkg-config --atleast-version=3.6 gdal
+need libproj-dev pkg-config --exists proj
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 if [ "${1:-}" = test ]; then
   need postgresql-postgis postgis_available

@@ -85,7 +85,7 @@ func Flags(f *pflag.FlagSet) {
 	f.Int("max-image-size", 4096, "largest width and height of a picture, in pixels")
 	f.IntSlice("wms-crs", []int{4326, 3857}, "EPSG codes that maps can be asked for, beside CRS:84")
 
-	f.Int("job-workers", 1, "mapping batches that this server works on at the same time")
+	f.Int("job-workers", 2, "mapping batches that this server works on at the same time")
 	f.Int("job-queue", 100, "jobs that may wait; above it new ones are refused")
 	f.Duration("job-retention", 30*24*time.Hour, "how long finished jobs and their results are kept")
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,7 +54,11 @@ func defaults(t testing.TB, dataDir string, arguments ...string) server.Config {
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	server.Flags(flags)
 	require.NoError(t, flags.Parse(append([]string{"--data-dir", dataDir}, arguments...)))
-	c, err := server.LoadConfig(flags, nil)
+	// Another model can be tried with the tests by naming it.
+	environ := slices.DeleteFunc(os.Environ(), func(pair string) bool {
+		return !strings.HasPrefix(pair, "SCARP_MODELS_DIR=") && !strings.HasPrefix(pair, "SCARP_DEFAULT_MODEL=")
+	})
+	c, err := server.LoadConfig(flags, environ)
 	require.NoError(t, err)
 	return c
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/labstack/echo/v4"
@@ -18,6 +19,7 @@ import (
 	"scarp/imagery"
 	"scarp/ogc"
 	"scarp/ogc/common"
+	"scarp/ogc/processes"
 	"scarp/tiles"
 	"scarp/web"
 )
@@ -63,6 +65,7 @@ func NewHandler(b *Backend) (http.Handler, *health, error) {
 		limitInFlight(c.MaxInFlight),
 		rates,
 		middleware.BodyLimit(maxBody),
+		headLength,
 	)
 
 	health := &health{checks: []check{
@@ -108,12 +111,19 @@ func NewHandler(b *Backend) (http.Handler, *health, error) {
 // RegisterEvent opens the event's files, which must lie in allowed places, and
 // puts the event into the store. What is wrong with it becomes a problem for the client.
 func (b *Backend) RegisterEvent(ctx context.Context, e imagery.Event) error {
+	unknownTime := e.Trigger.Time.IsZero() && strings.HasPrefix(e.ID, processes.AdHocPrefix)
+	if unknownTime {
+		e.Trigger.Time = time.Now().UTC() // scenes tell their own dates; this only orders those that don't
+	}
 	src, err := imagery.Open(ctx, e, b.Config.Imagery())
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return common.BadRequest("%v", err)
+	}
+	if dates := src.Dates(imagery.Post); unknownTime && len(dates) > 0 {
+		e.Trigger.Time = dates[0] // it happened before
 	}
 	if err := src.Close(); err != nil {
 		return err

@@ -171,7 +171,7 @@ func TestKeysGuardWriting(t *testing.T) {
 	assert.Equal(t, 200, first(send(t, "GET", url+"/collections/"+eventID+"_post", "")).StatusCode, "reading needs no key")
 
 	outside := strings.Replace(string(body), filepath.Join(folder, eventID), "/etc", 1)
-	answer, text = send(t, "POST", url+"/events", outside, "Content-Type", "application/json", "X-API-Key", "0123456789abcdef")
+	answer, text = send(t, "PUT", url+"/events/"+eventID, outside, "Content-Type", "application/json", "X-API-Key", "0123456789abcdef")
 	assert.Equal(t, http.StatusBadRequest, answer.StatusCode, "%s", text)
 	assert.Contains(t, string(text), "allowed")
 

@@ -48,6 +48,9 @@ export class MapView {
       controls: defaultControls({ attributionOptions: { collapsible: true } }).extend([new ScaleLine()]),
       view: new View({ center: [0, 0], zoom: 2, maxZoom: 19 }),
     });
+    // Programs that read the screen, and tests, can tell when everything is drawn.
+    this.map.on('loadstart', () => target.setAttribute('aria-busy', 'true'));
+    this.map.on('loadend', () => target.setAttribute('aria-busy', 'false'));
     this.post.on('prerender', (event) => this.clip(event));
     this.post.on('postrender', (event) => (event.context as CanvasRenderingContext2D).restore());
     this.map.on('singleclick', (event) => {

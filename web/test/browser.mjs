@@ -9,6 +9,7 @@ const [url, folder] = process.argv.slice(2);
 const executablePath = [process.env.SCARP_CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find((p) => p && existsSync(p));
 assert.ok(executablePath, 'no Chromium found: install it or name one in SCARP_CHROMIUM');
 
+const tiles = new Map(); // answered, by layer
 const browser = await chromium.launch({
   executablePath,
   args: ['--no-sandbox', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
@@ -28,23 +29,21 @@ try {
   const event = await page.$eval('#event', (select) => select.selectedOptions[0].textContent);
 
   // The layers of the chosen event are drawn: pictures, probability.
-  const tiles = new Map();
   page.on('response', (response) => {
     const layer = /collections\/[a-z0-9-]+_(\w+)\/(map\/)?tiles/.exec(response.url())?.[1];
     if (layer && response.ok()) tiles.set(layer, (tiles.get(layer) ?? 0) + 1);
   });
   await page.reload();
   await page.waitForSelector('#event');
+  for (const layer of ['post', 'probability', 'landslides']) await answered(layer);
   await idle(page);
-  for (const layer of ['post', 'probability', 'landslides']) assert.ok(tiles.get(layer) > 0, `no tile of ${layer} was asked for and answered`);
   const colours = await coloursInTheMiddle(page);
   assert.ok(colours > 50, `the middle of the map shows only ${colours} colours: the pictures are not drawn`);
   await page.screenshot({ path: `${folder}/event.png` });
 
   // Compare before and after.
   await page.check('input[name=picture][value=swipe]');
-  await idle(page);
-  assert.ok(tiles.get('pre') > 0, 'no tile of the picture before was asked for and answered');
+  await answered('pre');
   await page.check('input[name=picture][value=post]');
 
   // Map the event and see the polygons.
@@ -77,10 +76,18 @@ try {
   await browser.close();
 }
 
-/** idle waits until no request of the page has been under way for half a second. */
+/** idle waits until the map has asked for and drawn everything. */
 async function idle(page) {
-  await page.waitForLoadState('networkidle');
   await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  await page.waitForFunction(() => document.getElementById('map').getAttribute('aria-busy') === 'false', undefined, { timeout: 120_000 });
+}
+
+/** answered waits until the server has answered for a tile of the layer. */
+async function answered(layer) {
+  for (let tries = 0; !tiles.get(layer); tries++) {
+    assert.ok(tries < 600, `no tile of ${layer} was asked for and answered`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** coloursInTheMiddle counts the colours of a screenshot's middle, away from the panel. */
