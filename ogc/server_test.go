@@ -2,6 +2,7 @@ package ogc_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -111,3 +112,10 @@ type discard struct{ header http.Header }
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d *discard) WriteHeader(int)             {}
+
+// broken fails to draw in a way that must not show outside.
+type broken struct{ tiles.Renderer }
+
+func (broken) Render(context.Context, tiles.View) (tiles.Rendered, error) {
+	return tiles.Rendered{}, errors.New("read /secret/path/post.tif: input/output error")
+}

@@ -1,0 +1,67 @@
+package processes
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/paulmach/orb"
+	"github.com/stretchr/testify/require"
+
+	"scarp/ogc/common"
+)
+
+// Whatever is sent, an order is either refused with a reason or has inputs
+// that fit the schema and an area on the globe.
+func FuzzMappingOrder(f *testing.F) {
+	for _, s := range []string{
+		`{"inputs":{"event":"a","aoi":{"type":"Polygon","coordinates":[[[1,2],[2,2],[2,3],[1,2]]]}}}`,
+		`{"inputs":{"event":"a","aoi":{"type":"Feature","geometry":{"type":"MultiPolygon","coordinates":[[[[1,2],[2,2],[2,3],[1,2]]]]}}}}`,
+		`{"inputs":{"event":{"value":"a"},"aoi":{"bbox":[1,2,3,4]},"threshold":0.5,"minimumArea":1e3}}`,
+		`{"inputs":{"pre":["2018-08-06.tif"],"post":{"href":"20180910.tif"},"dem":"d.tif"},"outputs":{"mask":{"transmissionMode":"reference"}},"response":"raw"}`,
+		`{"inputs":{"aoi":{"type":"Polygon","coordinates":[[[1e400,2],[2,2],[2,3],[1,2]]]}}}`,
+		`{"inputs":null}`, `[]`, `{"inputs":{"event":[["a"]]}}`,
+	} {
+		f.Add(s)
+	}
+	d := mapLandslides(nil)
+	schema, err := compileInputs(d.ID, d.Inputs)
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, body string) {
+		o, err := parseOrder([]byte(body), d)
+		if err == nil {
+			err = checkInputs(schema, o.Inputs)
+		}
+		var m mapInputs
+		if err == nil {
+			m, err = parseMapping(o.Inputs)
+		}
+		if err != nil {
+			p := common.AsProblem(err)
+			require.Equal(t, 400, p.Status, "%s: %v", body, err)
+			require.NotEmpty(t, p.Detail)
+			return
+		}
+		require.NotEmpty(t, m.spec.Event)
+		if m.spec.AOI != nil {
+			b := m.spec.AOI.Geometry().Bound()
+			require.True(t, (orb.Bound{Min: orb.Point{-180, -90}, Max: orb.Point{180, 90}}).Contains(b.Min))
+			require.False(t, b.IsEmpty())
+		}
+		_, err = json.Marshal(m.spec)
+		require.NoError(t, err)
+	})
+}
+
+func TestTriggerTimeFromNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"S2A_MSIL2A_20180910T012701_N0500_R074_T54TWN.SAFE": "2018-09-10", "post-2018-09-11.tif": "2018-09-11", "a/2018/post.tif": "", "x120180910.tif": "", "20181345.tif": "",
+	} {
+		got, err := triggerTime(nil, []string{name})
+		if want == "" {
+			require.Error(t, err, name)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, got.Format("2006-01-02"))
+	}
+}
