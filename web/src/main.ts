@@ -109,7 +109,7 @@ function build(events: api.ScarpEvent[], models: api.Model[]): void {
               {},
               el(
                 'button',
-                { class: 'row', onclick: () => go(feature) },
+                { class: 'row', onclick: () => void go(feature) },
                 el('span', {}, area(feature.properties!.area_m2)),
                 el('span', { class: 'quiet' }, `${percent(feature.properties!.probability_mean)} · ${Math.round(feature.properties!.slope_mean_deg)}° slope`),
               ),
@@ -119,11 +119,12 @@ function build(events: api.ScarpEvent[], models: api.Model[]): void {
     );
   }
 
-  function go(feature: GeoJSON.Feature): void {
+  async function go(feature: GeoJSON.Feature): Promise<void> {
     const bounds = boundsOf(feature.geometry);
-    view.zoomTo(bounds);
+    view.closePopup();
+    await view.zoomTo(bounds); // a pop-up moves the view too, if it must to be seen whole
     const middle = [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2];
-    void showLandslide(feature.id!, mercator(middle));
+    await showLandslide(feature.id!, mercator(middle));
   }
 
   const beforeDate = el('span', { class: 'quiet' });

@@ -106,8 +106,16 @@ export class MapView {
     this.map.render();
   }
 
-  zoomTo(bounds: number[]): void {
-    this.map.getView().fit(transformExtent(bounds, 'EPSG:4326', 'EPSG:3857'), { padding: this.padding(), maxZoom: 16, duration: 350 });
+  /** zoomTo moves the view to the bounds and resolves when it is there. */
+  zoomTo(bounds: number[]): Promise<void> {
+    return new Promise((resolve) =>
+      this.map.getView().fit(transformExtent(bounds, 'EPSG:4326', 'EPSG:3857'), {
+        padding: this.padding(),
+        maxZoom: 16,
+        duration: 350,
+        callback: () => resolve(),
+      }),
+    );
   }
 
   /** visibleBounds returns west, south, east, north of what is in view. */
