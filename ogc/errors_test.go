@@ -98,7 +98,7 @@ func TestBadRequests(t *testing.T) {
 		"map both":             {execute("map-landslides", `{"inputs":{"event":"atsuma-2018","dem":"d.tif"}}`), 400, "not both"},
 		"map half":             {execute("map-landslides", `{"inputs":{"post":"2018-09-10.tif"}}`), 400, "pre: missing"},
 		"map forbidden file":   {execute("map-landslides", `{"inputs":{"pre":"a.tif","post":"b.tif","dem":"/etc/passwd","triggerTime":"2018-09-05"}}`), 400, "not in an allowed place"},
-		"map undated":          {execute("map-landslides", `{"inputs":{"pre":"a.tif","post":"b.tif","dem":"c.tif"}}`), 400, "triggerTime: missing"},
+		"map trigger":          {execute("map-landslides", `{"inputs":{"pre":"a.tif","post":"b.tif","dem":"c.tif","triggerTime":"yesterday"}}`), 400, "triggerTime: "},
 		"map model":            {execute("map-landslides", `{"inputs":{"event":"atsuma-2018","model":"none"}}`), 400, "model: "},
 		"map threshold":        {execute("map-landslides", `{"inputs":{"event":"atsuma-2018","threshold":1.5}}`), 400, "threshold: "},
 		"map aoi point":        {execute("map-landslides", `{"inputs":{"event":"atsuma-2018","aoi":{"type":"Point","coordinates":[1,2]}}}`), 400, "aoi"},

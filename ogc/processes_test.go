@@ -150,7 +150,7 @@ func must[T any](v T, err error) T {
 func TestOwnImagesBecomeAnEvent(t *testing.T) {
 	s := newServer(t)
 	s.jobs.Instant = true
-	body := `{"inputs":{"pre":["a/20180801.tif",{"href":"a/20180806.tif"}],"post":{"href":"a/20180910.tif","type":"image/tiff"},"dem":"dem.tif"},"outputs":{"summary":{}}}`
+	body := `{"inputs":{"pre":["a/20180801.tif",{"href":"a/20180806.tif"}],"post":{"href":"a/20180910.tif","type":"image/tiff"},"dem":"dem.tif","triggerTime":"2018-09-05T18:07:59Z"},"outputs":{"summary":{}}}`
 	require.Equal(t, http.StatusOK, s.execute("map-landslides", body).StatusCode)
 	require.Equal(t, http.StatusOK, s.execute("map-landslides", body).StatusCode)
 	first, err := s.jobs.Job(t.Context(), "job-1")
@@ -162,7 +162,7 @@ func TestOwnImagesBecomeAnEvent(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "a/20180910.tif", e.Post[0].Path)
 	require.Len(t, e.Pre, 2)
-	require.Equal(t, "2018-09-10", e.Trigger.Time.Format(time.DateOnly))
+	require.Equal(t, "2018-09-05", e.Trigger.Time.Format(time.DateOnly))
 }
 
 func TestFailedJobSaysWhy(t *testing.T) {

@@ -92,7 +92,7 @@ func mapLandslides(models []*inference.Model) description {
 				MaxOccurs: maxScenes, Schema: image("scenes/pre.tif")},
 			"post": {Title: "Images after", Description: "Sentinel-2 scenes after the event, in the same forms as pre.", MaxOccurs: maxScenes, Schema: image("scenes/post.tif")},
 			"dem":  {Title: "Elevation model", Description: "Any raster of elevations in metres, in a place that the server allows.", MaxOccurs: 1, Schema: image("scenes/dem.tif")},
-			"triggerTime": {Title: "Time of the event", Description: "When the earthquake or storm was, for pre, post and dem. Without it the day in the name of the first image after it.", MaxOccurs: 1,
+			"triggerTime": {Title: "Time of the event", Description: "When the earthquake or storm was, for pre, post and dem. Without it the day of the first image after it.", MaxOccurs: 1,
 				Schema: object{"type": "string", "format": "date-time", "example": "2018-09-05T18:07:59Z"}},
 			"aoi": {Title: "Area of interest", Description: "Where to map: a GeoJSON Polygon or MultiPolygon, a Feature with one, or a bounding box, in longitude and latitude. Without it the whole event is mapped.",
 				MaxOccurs: 1, Schema: aoiSchema()},

@@ -51,17 +51,3 @@ func FuzzMappingOrder(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
-
-func TestTriggerTimeFromNames(t *testing.T) {
-	for name, want := range map[string]string{
-		"S2A_MSIL2A_20180910T012701_N0500_R074_T54TWN.SAFE": "2018-09-10", "post-2018-09-11.tif": "2018-09-11", "a/2018/post.tif": "", "x120180910.tif": "", "20181345.tif": "",
-	} {
-		got, err := triggerTime(nil, []string{name})
-		if want == "" {
-			require.Error(t, err, name)
-			continue
-		}
-		require.NoError(t, err)
-		require.Equal(t, want, got.Format("2006-01-02"))
-	}
-}

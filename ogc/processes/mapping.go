@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"sort"
 	"strings"
 	"time"
@@ -66,7 +65,7 @@ func parseMapping(in map[string]any) (mapInputs, error) {
 	var trigger time.Time
 	if own {
 		var err error
-		if trigger, err = triggerTime(in["triggerTime"], post); err != nil {
+		if trigger, err = triggerTime(in["triggerTime"]); err != nil {
 			reasons = append(reasons, "triggerTime: "+err.Error())
 		}
 	}
@@ -138,31 +137,18 @@ func ownEvent(pre, post []string, dem string, trigger time.Time) imagery.Event {
 	return e
 }
 
-// dayInName finds a day as file names of scenes have it: 20180910 or 2018-09-10.
-var dayInName = regexp.MustCompile(`(?:^|[^0-9])(20[0-9]{2})-?(0[1-9]|1[0-2])-?(0[1-9]|[12][0-9]|3[01])(?:[^0-9]|$)`)
-
-// triggerTime reads when the event happened. Where the request does not say,
-// it is the day of the first image after it, if the file's name tells.
-func triggerTime(v any, post []string) (time.Time, error) {
-	if s, ok := v.(string); ok {
-		t, _, err := common.ParseDatetime(s)
-		if err != nil || t.IsZero() || strings.Contains(s, "/") {
-			return t, fmt.Errorf("%s must be a date or an RFC 3339 date-time", common.Quote(s))
-		}
-		return t.UTC(), nil
+// triggerTime reads when the event happened. Where the request does not say
+// it stays zero: whoever registers the event knows the dates of its images.
+func triggerTime(v any) (time.Time, error) {
+	s, ok := v.(string)
+	if !ok {
+		return time.Time{}, nil
 	}
-	var first time.Time
-	for _, ref := range post {
-		if m := dayInName.FindStringSubmatch(lastPart(ref)); m != nil {
-			if t, err := time.Parse(time.DateOnly, m[1]+"-"+m[2]+"-"+m[3]); err == nil && (first.IsZero() || t.Before(first)) {
-				first = t
-			}
-		}
+	t, _, err := common.ParseDatetime(s)
+	if err != nil || t.IsZero() || strings.Contains(s, "/") {
+		return t, fmt.Errorf("%s must be a date or an RFC 3339 date-time", common.Quote(s))
 	}
-	if first.IsZero() {
-		return first, errors.New("missing; give when the event happened, since the names of post do not have a date")
-	}
-	return first, nil
+	return t.UTC(), nil
 }
 
 func lastPart(ref string) string {
