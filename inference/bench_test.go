@@ -74,6 +74,13 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// peakMegabytes is the largest resident memory that the process had.
+func peakMegabytes(b *testing.B) float64 {
+	var u syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return float64(u.Maxrss) / 1024
+}
+
 func benchmark(b *testing.B, side int, at []inference.BlockIndex, p inference.Priority) {
 	models := benchModel(b, inference.LatticeConfig{})
 	src := drawn(side)
@@ -95,6 +102,7 @@ func benchmark(b *testing.B, side int, at []inference.BlockIndex, p inference.Pr
 		bareCPU := (cpuTime(b) - cpu).Seconds() * float64(s.Runs) / float64(int(s.Runs)+e.Workers())
 		b.ReportMetric(jobCPU.Seconds()/bareCPU, "cpu/bare")
 		b.ReportMetric(wall.Seconds()/bare.Seconds(), "wall/bare")
+		b.ReportMetric(peakMegabytes(b), "peak-MB")
 		b.ReportMetric(wall.Seconds()*1000/float64(len(at)), "ms/block")
 		b.ReportMetric(float64(s.Runs)/float64(len(at)), "runs/block")
 		b.ReportMetric(s.ReadTime.Seconds()*1000/float64(s.Runs), "read-ms/run")

@@ -11,6 +11,9 @@ import (
 // [MissingError] if it can't, the warnings say what may make its predictions
 // worse (another processing level, bands that something stands in for).
 func (m *Model) Check(src imagery.Source) (warnings []string, err error) {
+	if m.prepare == nil {
+		return nil, nil // not from LoadModels: there is nothing to compare with
+	}
 	if _, err := m.prepare.bind(src); err != nil {
 		return nil, err
 	}

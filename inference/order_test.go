@@ -39,9 +39,9 @@ func allBlocks(t *testing.T, e *inference.Engine, src *imagerytest.Source, m *in
 // Whoever asks, in whatever order, with or without kept patches, with one
 // thread or two: a block's bytes are the same.
 func TestBlocksAreTheSameWhoeverAsks(t *testing.T) {
-	src := imagerytest.New(700, 560) // blocks at the edges are cut
+	src := imagerytest.New(600, 400) // blocks at the edges are cut
 	order := []inference.BlockIndex{}
-	for row := range 3 {
+	for row := range 2 {
 		for col := range 3 {
 			order = append(order, inference.BlockIndex{Col: col, Row: row})
 		}
@@ -56,7 +56,6 @@ func TestBlocksAreTheSameWhoeverAsks(t *testing.T) {
 		{2, 1, 9, 64 << 20},
 		{1, 2, 3, 64 << 20},
 		{2, 2, 4, 1}, // no patch is kept
-		{3, 1, 2, 300_000},
 	} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			e := newEngine(t, func(ec *inference.Config) {
@@ -79,11 +78,12 @@ func TestBlocksAreTheSameWhoeverAsks(t *testing.T) {
 func TestPatchesAreShared(t *testing.T) {
 	models := tinyModels(t, map[string]inference.LatticeConfig{"": {PatchSize: 320, Overlap: 64}})
 	e := newEngine(t, func(c *inference.Config) { c.Models = models })
-	src, m := imagerytest.New(1024, 1024), model(t, e, "tiny-bitemporal")
+	src, m := imagerytest.New(768, 768), model(t, e, "tiny-bitemporal")
+	src.Flat = true
 	block(t, e, src, m, 0, 1, 1)
 	assert.EqualValues(t, 4, e.Stats().Runs)
-	allBlocks(t, e, src, m, blocksOf(1024), 8)
-	assert.EqualValues(t, 25, e.Stats().Runs)
+	allBlocks(t, e, src, m, blocksOf(768), 8)
+	assert.EqualValues(t, 16, e.Stats().Runs)
 }
 
 func TestBlocksComeFromTheCache(t *testing.T) {
