@@ -138,6 +138,11 @@ func (e *Engine) Submit(ctx context.Context, s Spec, request json.RawMessage) (J
 		if err := insertJob(ctx, t, rec, e.config.BatchBlocks); err != nil {
 			return err
 		}
+		for _, warning := range plan.Warnings {
+			if err := addLog(ctx, t, rec.ID, "mind: "+warning); err != nil {
+				return err
+			}
+		}
 		rec, err = readRecord(ctx, t, rec.ID)
 		return err
 	})

@@ -59,8 +59,8 @@ type Landslide struct {
 	Aspect        float64     `json:"aspect_deg"`      // circular mean
 	DeltaNDVI     *float64    `json:"delta_ndvi_mean"` // nil where there is no B08
 	CloudAdjacent bool        `json:"cloud_adjacent"`
-	PreDate       time.Time   `json:"pre_date"`
-	PostDate      time.Time   `json:"post_date"`
+	PreDate       time.Time   `json:"pre_date,omitzero"` // zero where the scenes have no date
+	PostDate      time.Time   `json:"post_date,omitzero"`
 	Model         string      `json:"model"`
 	ModelVersion  string      `json:"model_version"`
 }

@@ -43,6 +43,8 @@ type Plan struct {
 	AOI       orb.MultiPolygon // nil is the whole grid
 	Threshold float64
 	MinArea   float64
+	// Warnings say what may make the predictions worse, such as bands that the scenes lack.
+	Warnings []string
 	// Blocks are the blocks with a pixel of the area, row by row.
 	Blocks []inference.BlockIndex
 
@@ -67,6 +69,10 @@ func NewPlan(src imagery.Source, in Inputs) (*Plan, error) {
 	}
 	reasons := in.checkNumbers()
 	if err := p.setArea(in.AOI); err != nil {
+		reasons = append(reasons, err)
+	}
+	var err error
+	if p.Warnings, err = in.Model.Check(src); err != nil {
 		reasons = append(reasons, err)
 	}
 	if len(reasons) > 0 {

@@ -77,6 +77,8 @@ func AsProblem(err error) *Problem {
 	var p *Problem
 	var he *echo.HTTPError
 	var tooLarge *http.MaxBytesError
+	var missing *inference.MissingError
+	var busy *inference.BusyError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -97,6 +99,10 @@ func AsProblem(err error) *Problem {
 		return &Problem{Status: http.StatusNotFound, Detail: err.Error()}
 	case isAny(err, tiles.ErrUnknownFormat, tiles.ErrUnknownCRS, tiles.ErrBadView, inference.ErrUnknownModel, jobs.ErrBadSpec):
 		return &Problem{Status: http.StatusBadRequest, Detail: err.Error()}
+	case errors.As(err, &missing):
+		return &Problem{Status: http.StatusBadRequest, Detail: missing.Error() + "; choose another model, or give the event scenes that have it"}
+	case errors.As(err, &busy):
+		return &Problem{Status: http.StatusServiceUnavailable, Detail: busy.Error(), RetryAfter: max(1, int(busy.RetryAfter.Seconds()+0.5))}
 	case errors.Is(err, jobs.ErrBusy):
 		return &Problem{Status: http.StatusTooManyRequests, Detail: err.Error(), RetryAfter: 30}
 	case errors.Is(err, tiles.ErrBusy):

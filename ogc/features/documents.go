@@ -82,7 +82,15 @@ func (f featureDoc) Cells() []string {
 		cloud = "yes"
 	}
 	return []string{fmt.Sprintf("%.0f", l.Area), fmt.Sprintf("%.0f", l.Length), fmt.Sprintf("%.2f", l.ProbMean),
-		fmt.Sprintf("%.0f–%.0f", l.ElevMin, l.ElevMax), fmt.Sprintf("%.0f", l.SlopeMean), ndvi, cloud, l.PostDate.UTC().Format(time.DateOnly)}
+		fmt.Sprintf("%.0f–%.0f", l.ElevMin, l.ElevMax), fmt.Sprintf("%.0f", l.SlopeMean), ndvi, cloud, known(l.PostDate, time.DateOnly)}
+}
+
+// known writes a date that the scenes may not have told.
+func known(date time.Time, layout string) string {
+	if date.IsZero() {
+		return "unknown"
+	}
+	return date.UTC().Format(layout)
 }
 
 // rows lists all attributes of one landslide.
@@ -97,7 +105,7 @@ func rows(l store.Landslide) []row {
 		{"probability_mean", number(l.ProbMean)}, {"probability_max", number(l.ProbMax)},
 		{"elevation_min_m", number(l.ElevMin)}, {"elevation_max_m", number(l.ElevMax)}, {"elevation_mean_m", number(l.ElevMean)},
 		{"slope_mean_deg", number(l.SlopeMean)}, {"aspect_deg", number(l.Aspect)}, {"delta_ndvi_mean", ndvi},
-		{"cloud_adjacent", strconv.FormatBool(l.CloudAdjacent)}, {"pre_date", l.PreDate.UTC().Format(time.RFC3339)}, {"post_date", l.PostDate.UTC().Format(time.RFC3339)},
+		{"cloud_adjacent", strconv.FormatBool(l.CloudAdjacent)}, {"pre_date", known(l.PreDate, time.RFC3339)}, {"post_date", known(l.PostDate, time.RFC3339)},
 		{"model", l.Model}, {"model_version", l.ModelVersion}, {"event", l.Event}, {"run", l.Run},
 	}
 	out := make([]row, len(values))

@@ -96,6 +96,9 @@ func runMap(cmd *cobra.Command, f *mapFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	for _, warning := range plan.Warnings {
+		fmt.Fprintln(cmd.ErrOrStderr(), "Mind:", warning)
+	}
 	progress := newProgress(cmd.ErrOrStderr(), len(plan.Blocks))
 	m, res, err := mapping.Map(ctx, plan, predictor, "", progress.done)
 	progress.end()
