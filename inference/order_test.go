@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"scarp/imagery"
 	"scarp/imagery/imagerytest"
 	"scarp/inference"
 )
 
 // allBlocks predicts the blocks in the order given, inFlight at a time.
-func allBlocks(t *testing.T, e *inference.Engine, src *imagerytest.Source, m *inference.Model, order []inference.BlockIndex, inFlight int) map[inference.BlockIndex][]uint8 {
+func allBlocks(t *testing.T, e *inference.Engine, src imagery.Source, m *inference.Model, order []inference.BlockIndex, inFlight int) map[inference.BlockIndex][]uint8 {
 	t.Helper()
 	got := make([][]uint8, len(order))
 	var g errgroup.Group

@@ -1,7 +1,10 @@
 package inference_test
 
 import (
+	"context"
+	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"scarp/imagery"
 	"scarp/imagery/imagerytest"
 	"scarp/inference"
 	"scarp/inference/inferencetest"
@@ -29,53 +33,79 @@ func modelsToTest(t testing.TB, lattice map[string]inference.LatticeConfig) []*i
 	return models
 }
 
+// crop is a part of a source with a grid of its own, so that blocks and patches
+// lie elsewhere on the same ground.
+type crop struct {
+	*imagerytest.Source
+	at imagery.Rect
+}
+
+func (c crop) Grid() imagery.Grid {
+	g := c.Source.Grid()
+	g.Width, g.Height = c.at.W, c.at.H
+	return g
+}
+
+func (c crop) Revision() string { return fmt.Sprintf("%016x", c.at.X) }
+
+func (c crop) Read(ctx context.Context, r imagery.Request) (*imagery.Window, error) {
+	r.Rect.X += c.at.X
+	r.Rect.Y += c.at.Y
+	return c.Source.Read(ctx, r)
+}
+
 // No seams: from pixel to pixel the probability changes as much across the
-// edges of blocks, and across the edges of patches, as it does elsewhere.
+// edges of blocks, and where patches begin and end, as it does inside. The
+// ground decides how much it changes at any place, so the same pairs of pixels
+// are compared: once at edges, once inside, because the grid was moved.
 func TestNoSeams(t *testing.T) {
-	const side = 768
-	src := imagerytest.New(side, side)
+	const side, shift, border = 768, 64, 64 // predictions near the grid's edges see mirrored ground
+	src := imagerytest.New(side+shift, side+shift)
 	src.Mixed = true
 	for _, m := range modelsToTest(t, nil) {
 		t.Run(m.Name(), func(t *testing.T) {
 			e := newEngine(t, func(c *inference.Config) { c.Models = []*inference.Model{m} })
-			mosaic := make([]uint8, side*side)
-			for at, px := range allBlocks(t, e, src, m, blocksOf(side), 8) {
-				for y := range inference.BlockSize {
-					copy(mosaic[(at.Row*inference.BlockSize+y)*side+at.Col*inference.BlockSize:], px[y*inference.BlockSize:][:inference.BlockSize])
-				}
-			}
+			fixed := mosaic(t, e, crop{src, imagery.Rect{W: side, H: side}}, m, side)
+			moved := mosaic(t, e, crop{src, imagery.Rect{X: shift, Y: shift, W: side, H: side}}, m, side)
 			l := m.Lattice
 			blockEdge := func(x int) bool { return x%inference.BlockSize == 0 }
 			patchEdge := func(x int) bool {
 				first := l.Offset + l.Margin // of a patch's used part; its end is the overlap further
 				return (x-first)%l.Stride == 0 || (x-first-(l.Patch-2*l.Margin))%l.Stride == 0
 			}
-			blocks, patches := steps(mosaic, side, blockEdge), steps(mosaic, side, patchEdge)
-			t.Logf("%s (%s): step across block edges ÷ elsewhere %.3f, across patch edges ÷ elsewhere %.3f", m.Name(), l, blocks, patches)
+			compare := func(edge func(int) bool) (ratio float64) {
+				var here, inside float64
+				step := func(px []uint8, i, j int) float64 { return math.Abs(float64(px[i]) - float64(px[j])) }
+				for y := shift + border; y < side-border; y++ {
+					for x := shift + border; x < side-border; x++ {
+						i, j := y*side+x, (y-shift)*side+x-shift // the same ground in both
+						if edge(x) && !edge(x-shift) {
+							here, inside = here+step(fixed, i, i-1), inside+step(moved, j, j-1)
+						}
+						if edge(y) && !edge(y-shift) {
+							here, inside = here+step(fixed, i, i-side), inside+step(moved, j, j-side)
+						}
+					}
+				}
+				require.Positive(t, inside, "predictions do not vary")
+				return here / inside
+			}
+			blocks, patches := compare(blockEdge), compare(patchEdge)
+			t.Logf("lattice %s: step across block edges ÷ inside %.3f, across patch edges ÷ inside %.3f", l, blocks, patches)
 			assert.LessOrEqual(t, blocks, 1.1, "block edges")
 			assert.LessOrEqual(t, patches, 1.1, "patch edges")
 		})
 	}
 }
 
-// steps is the mean absolute step between neighbours across edges ÷ that of all other neighbours.
-func steps(mosaic []uint8, side int, edge func(int) bool) float64 {
-	var sum, n [2]float64
-	add := func(a, b uint8, at int) {
-		k := 0
-		if edge(at) {
-			k = 1
-		}
-		d := float64(a) - float64(b)
-		sum[k] += max(d, -d)
-		n[k]++
-	}
-	for y := 1; y < side; y++ {
-		for x := 1; x < side; x++ {
-			here := mosaic[y*side+x]
-			add(here, mosaic[y*side+x-1], x)
-			add(here, mosaic[(y-1)*side+x], y)
+// mosaic puts the blocks of a square source together.
+func mosaic(t *testing.T, e *inference.Engine, src imagery.Source, m *inference.Model, side int) []uint8 {
+	t.Helper()
+	pixels := make([]uint8, side*side)
+	for at, px := range allBlocks(t, e, src, m, blocksOf(side), 8) {
+		for y := range inference.BlockSize {
+			copy(pixels[(at.Row*inference.BlockSize+y)*side+at.Col*inference.BlockSize:], px[y*inference.BlockSize:][:inference.BlockSize])
 		}
 	}
-	return (sum[1] / n[1]) / (sum[0] / n[0])
+	return pixels
 }
