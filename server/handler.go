@@ -65,7 +65,6 @@ func NewHandler(b *Backend) (http.Handler, *health, error) {
 		limitInFlight(c.MaxInFlight),
 		rates,
 		middleware.BodyLimit(maxBody),
-		headLength,
 	)
 
 	health := &health{checks: []check{
@@ -171,7 +170,7 @@ func appFile(files fs.FS, folder, cacheControl string) echo.HandlerFunc {
 			return common.NotFound("there is no %s", common.Quote(name))
 		}
 		c.Response().Header().Set("Cache-Control", cacheControl)
-		return c.Blob(http.StatusOK, mime.TypeByExtension(path.Ext(name)), content)
+		return common.Blob(c, http.StatusOK, mime.TypeByExtension(path.Ext(name)), content)
 	}
 }
 

@@ -33,7 +33,7 @@ func WritePicture(c echo.Context, r tiles.Rendered, cache string) error {
 	if !r.Complete {
 		h["Cache-Control"] = []string{noStore}
 		h["Scarp-Complete"] = []string{"false"}
-		return c.Blob(http.StatusOK, r.ContentType, r.Bytes)
+		return Blob(c, http.StatusOK, r.ContentType, r.Bytes)
 	}
 	h["Cache-Control"] = []string{cache}
 	if r.ETag != "" {
@@ -46,5 +46,5 @@ func WritePicture(c echo.Context, r tiles.Rendered, cache string) error {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	return c.Blob(http.StatusOK, r.ContentType, r.Bytes)
+	return Blob(c, http.StatusOK, r.ContentType, r.Bytes)
 }

@@ -163,14 +163,14 @@ func (s *Site) WriteError(c echo.Context, err error) error {
 	}
 	if wantsHTML(c.Request()) {
 		if body, err := s.render("error", Page{Title: p.title(), Data: p}, c); err == nil {
-			return c.Blob(p.Status, "text/html; charset=utf-8", body)
+			return Blob(c, p.Status, "text/html; charset=utf-8", body)
 		}
 	}
 	body, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("encode problem: %w", err)
 	}
-	return c.Blob(p.Status, "application/problem+json", body)
+	return Blob(c, p.Status, "application/problem+json", body)
 }
 
 func wantsHTML(r *http.Request) bool {

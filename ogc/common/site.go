@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,6 +160,12 @@ func WriteBytes(c echo.Context, status int, mediaType string, body []byte) error
 			}
 		}
 	}
+	return Blob(c, status, mediaType, body)
+}
+
+// Blob answers with a body and its length, which HEAD is told too.
+func Blob(c echo.Context, status int, mediaType string, body []byte) error {
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 	return c.Blob(status, mediaType, body)
 }
 

@@ -94,7 +94,7 @@ func (a *API) writeException(c echo.Context, p params, v version, err error) err
 		blank := strings.HasSuffix(how, "blank")
 		if blank || strings.HasSuffix(how, "inimage") {
 			if body, kind, ok := a.exceptionPicture(p, e, blank); ok {
-				return c.Blob(http.StatusOK, kind, body)
+				return common.Blob(c, http.StatusOK, kind, body)
 			}
 		}
 	}
@@ -115,7 +115,7 @@ func (a *API) writeException(c echo.Context, p params, v version, err error) err
 	if xerr != nil {
 		return fmt.Errorf("encode exception report: %w", xerr)
 	}
-	return c.Blob(problem.Status, kind, append([]byte(head), append(body, '\n')...))
+	return common.Blob(c, problem.Status, kind, append([]byte(head), append(body, '\n')...))
 }
 
 // exceptionPicture draws the error, or nothing, in the size and format asked

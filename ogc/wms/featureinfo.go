@@ -192,7 +192,7 @@ func writeInfo(c echo.Context, format string, answers []answer) error {
 		if err != nil {
 			return err
 		}
-		return c.Blob(http.StatusOK, format, body)
+		return common.Blob(c, http.StatusOK, format, body)
 	case "text/html":
 		b.WriteString("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Information</title></head><body style=\"font:14px system-ui,sans-serif\">")
 		for _, a := range answers {
@@ -217,7 +217,7 @@ func writeInfo(c echo.Context, format string, answers []answer) error {
 		}
 		format += "; charset=utf-8"
 	}
-	return c.Blob(http.StatusOK, format, b.Bytes())
+	return common.Blob(c, http.StatusOK, format, b.Bytes())
 }
 
 // infoJSON is GeoJSON, which QGIS and OpenLayers read.
