@@ -201,10 +201,7 @@ func Describe(s store.Summary) string {
 	case s.MappedArea == 0:
 		return "no landslides: the area has no imagery on both sides of the event, or no elevation"
 	}
-	covered := ""
-	if s.CloudShare >= 0.005 {
-		covered = fmt.Sprintf("; clouds hide %.0f %% of the area", 100*s.CloudShare)
-	}
+	covered := fmt.Sprintf("; clouds hide %.2g %% of the area", 100*s.CloudShare)
 	if s.Landslides == 0 {
 		return "no landslides" + covered
 	}

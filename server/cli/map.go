@@ -27,6 +27,7 @@ import (
 type mapFlags struct {
 	event, dem, date   string
 	pre, post          []string
+	preSCL, postSCL    []string
 	aoi, model         string
 	threshold, minArea float64
 	outputs            []string
@@ -50,6 +51,8 @@ Images are GeoTIFF stacks, folders with a file per band, Sentinel-2 SAFE folders
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.pre, "pre", nil, "image before the event; repeat it for more")
 	flags.StringArrayVar(&f.post, "post", nil, "image after the event; repeat it for more")
+	flags.StringArrayVar(&f.preSCL, "pre-scl", nil, "scene classification (SCL) of the image before, where it is a file of its own; without one no clouds are masked")
+	flags.StringArrayVar(&f.postSCL, "post-scl", nil, "the same of the image after")
 	flags.StringVar(&f.dem, "dem", "", "raster of elevation in metres")
 	flags.StringVar(&f.date, "date", "", "day of the event, as 2018-09-06; needed where images do not say when they were taken")
 	flags.StringVar(&f.event, "event", "", "event file, instead of --pre, --post and --dem")
@@ -193,13 +196,29 @@ func (f *mapFlags) describe() (imagery.Event, error) {
 			return e, fmt.Errorf("map: %w", err)
 		}
 	}
-	for _, path := range f.pre {
-		e.Pre = append(e.Pre, imagery.Scene{Path: path})
+	var err error
+	if e.Pre, err = scenes("--pre", f.pre, f.preSCL); err != nil {
+		return e, err
 	}
-	for _, path := range f.post {
-		e.Post = append(e.Post, imagery.Scene{Path: path})
+	if e.Post, err = scenes("--post", f.post, f.postSCL); err != nil {
+		return e, err
 	}
 	return e, nil
+}
+
+// scenes pairs images with their scene classifications, which are given for all of a side or none.
+func scenes(flag string, images, classes []string) ([]imagery.Scene, error) {
+	if len(classes) > 0 && len(classes) != len(images) {
+		return nil, fmt.Errorf("map: %s is given %d times and %s-scl %d times: give one classification an image, in the same order", flag, len(images), flag, len(classes))
+	}
+	list := make([]imagery.Scene, len(images))
+	for i, path := range images {
+		list[i].Path = path
+		if len(classes) > 0 {
+			list[i].SCL = classes[i]
+		}
+	}
+	return list, nil
 }
 
 func (f *mapFlags) readAOI() (orb.Geometry, error) {
