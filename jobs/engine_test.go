@@ -27,6 +27,7 @@ import (
 	"scarp/jobs"
 	"scarp/jobs/mapping"
 	"scarp/store"
+	"scarp/store/export"
 	"scarp/store/gpkg"
 	"scarp/store/postgrestest"
 )
@@ -116,7 +117,7 @@ func (p *place) expected(t testing.TB) string {
 	defer m.Close()
 	require.NotEmpty(t, res.Landslides)
 	var buf bytes.Buffer
-	require.NoError(t, mapping.WriteGeoJSON(&buf, res.Landslides))
+	require.NoError(t, export.GeoJSON(&buf, res.Landslides))
 	return buf.String()
 }
 

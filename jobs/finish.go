@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/paulmach/orb"
-
 	"scarp/jobs/mapping"
 	"scarp/store"
 )
@@ -33,30 +31,24 @@ func (a *attempt) finish(ctx context.Context, rec record, plan *mapping.Plan) er
 	if err := a.step(ctx, 95, "writing results"); err != nil {
 		return err
 	}
-	if err := e.keepResults(ctx, rec.ID, m, res); err != nil {
+	published := run(rec, plan, res.Summary)
+	if err := e.keepResults(ctx, plan.Source.Event(), published, m, res); err != nil {
 		return err
 	}
 	if err := a.step(ctx, 98, "publishing"); err != nil {
 		return err
 	}
-	if err := e.config.Store.Publish(ctx, run(rec, plan, res.Summary), res.Landslides); err != nil {
+	if err := e.config.Store.Publish(ctx, published, res.Landslides); err != nil {
 		err = fmt.Errorf("publish the run of job %s: %w", rec.ID, err)
 		return errors.Join(err, a.takeBack(context.WithoutCancel(ctx), rec.ID)) // it may have been interrupted after the commit
 	}
 	return a.succeed(context.WithoutCancel(ctx), rec.ID, res.Summary)
 }
 
+// run describes what the job publishes.
 func run(rec record, plan *mapping.Plan, s store.Summary) store.Run {
-	r := store.Run{
-		ID: rec.ID, Event: rec.Spec.Event, Model: plan.Model.Name(), ModelVersion: plan.Model.Manifest.Version,
-		Threshold: plan.Threshold, MinArea: plan.MinArea, Started: rec.Started, Published: time.Now().UTC(), Summary: s,
-	}
-	switch {
-	case len(plan.AOI) == 1:
-		r.AOI = plan.AOI[0]
-	case len(plan.AOI) > 1:
-		r.AOI = orb.Geometry(plan.AOI)
-	}
+	r := plan.Run(rec.ID, s)
+	r.Started, r.Published = rec.Started, time.Now().UTC()
 	return r
 }
 

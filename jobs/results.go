@@ -12,7 +12,10 @@ import (
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
 
+	"scarp/imagery"
 	"scarp/jobs/mapping"
+	"scarp/store"
+	"scarp/store/export"
 )
 
 // outputs are the files that a job keeps.
@@ -27,7 +30,8 @@ var outputs = map[Output]struct{ name, mediaType string }{
 func resultKey(id string, o Output) string { return "results/" + id + "/" + outputs[o].name }
 
 // keepResults writes the outputs to files, and those to the bucket.
-func (e *Engine) keepResults(ctx context.Context, id string, m *mapping.Mosaic, res *mapping.Result) error {
+func (e *Engine) keepResults(ctx context.Context, event imagery.Event, run store.Run, m *mapping.Mosaic, res *mapping.Result) error {
+	id := run.ID
 	dir, err := os.MkdirTemp(e.config.TempDir, "scarp-results-*")
 	if err != nil {
 		return fmt.Errorf("write the results of job %s: %w", id, err)
@@ -36,9 +40,9 @@ func (e *Engine) keepResults(ctx context.Context, id string, m *mapping.Mosaic, 
 	path := func(o Output) string { return filepath.Join(dir, outputs[o].name) }
 	writers := map[Output]func(path string) error{
 		LandslidesGeoJSON: func(path string) error {
-			return writeFile(path, func(w io.Writer) error { return mapping.WriteGeoJSON(w, res.Landslides) })
+			return writeFile(path, func(w io.Writer) error { return export.GeoJSON(w, res.Landslides) })
 		},
-		LandslidesGPKG: func(path string) error { return mapping.WriteGeoPackage(path, res.Landslides) },
+		LandslidesGPKG: func(path string) error { return export.GeoPackage(ctx, path, event, run, res.Landslides) },
 		MaskCOG:        func(path string) error { return m.WriteMask(ctx, path) },
 		ProbabilityCOG: func(path string) error { return m.WriteProbability(ctx, path) },
 		SummaryJSON: func(path string) error {

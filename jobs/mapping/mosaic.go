@@ -25,6 +25,9 @@ type Mosaic struct {
 	polys []orb.Polygon
 }
 
+// Plan returns what the mosaic was made for.
+func (m *Mosaic) Plan() *Plan { return m.plan }
+
 // Mosaic gets the plan's blocks (predicted already or not) and joins them.
 // Temporary files are made in dir, or the system's folder for them when it is
 // empty. done is called, from several goroutines, as each block arrives.

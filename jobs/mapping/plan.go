@@ -14,6 +14,7 @@ import (
 
 	"scarp/imagery"
 	"scarp/inference"
+	"scarp/store"
 )
 
 // ErrInput is returned (wrapped) by [NewPlan] when the inputs are wrong; the
@@ -297,4 +298,19 @@ func (p *Plan) each(ctx context.Context, pred inference.Predictor, blocks []infe
 		return err
 	}
 	return context.Cause(ctx)
+}
+
+// Run describes the run of an id that mapped the plan, without its times.
+func (p *Plan) Run(id string, s store.Summary) store.Run {
+	r := store.Run{
+		ID: id, Event: p.Source.Event().ID, Model: p.Model.Name(), ModelVersion: p.Model.Manifest.Version,
+		Threshold: p.Threshold, MinArea: p.MinArea, Summary: s,
+	}
+	switch {
+	case len(p.AOI) == 1:
+		r.AOI = p.AOI[0]
+	case len(p.AOI) > 1:
+		r.AOI = p.AOI
+	}
+	return r
 }

@@ -21,6 +21,7 @@ import (
 	"scarp/imagery"
 	"scarp/jobs/mapping"
 	"scarp/server"
+	"scarp/store/export"
 )
 
 // mapFlags are the flags of scarp map.
@@ -273,15 +274,16 @@ func (f *mapFlags) files() ([]outputFile, error) {
 }
 
 var writers = map[string]func(context.Context, string, *mapping.Mosaic, *mapping.Result) error{
-	".gpkg": func(_ context.Context, path string, _ *mapping.Mosaic, res *mapping.Result) error {
-		return mapping.WriteGeoPackage(path, res.Landslides)
+	".gpkg": func(ctx context.Context, path string, m *mapping.Mosaic, res *mapping.Result) error {
+		plan := m.Plan()
+		return export.GeoPackage(ctx, path, plan.Source.Event(), plan.Run("map", res.Summary), res.Landslides)
 	},
 	".geojson": func(_ context.Context, path string, _ *mapping.Mosaic, res *mapping.Result) error {
 		f, err := os.Create(path)
 		if err != nil {
 			return err
 		}
-		return errors.Join(mapping.WriteGeoJSON(f, res.Landslides), f.Close())
+		return errors.Join(export.GeoJSON(f, res.Landslides), f.Close())
 	},
 	".tif": func(ctx context.Context, path string, m *mapping.Mosaic, _ *mapping.Result) error {
 		return m.WriteMask(ctx, path)

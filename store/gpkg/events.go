@@ -17,12 +17,23 @@ const timeFormat = "2006-01-02T15:04:05.000Z"
 
 func timeText(t time.Time) string { return t.UTC().Format(timeFormat) }
 
+// dateText writes an acquisition date; NULL where the scenes have none.
+func dateText(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return timeText(t)
+}
+
 // moment reads a DATETIME, also one that a GIS wrote in another form of ISO 8601.
 type moment struct{ time.Time }
 
 // Scan implements [sql.Scanner].
 func (m *moment) Scan(src any) error {
 	switch v := src.(type) {
+	case nil:
+		m.Time = time.Time{}
+		return nil
 	case time.Time:
 		m.Time = v.UTC()
 		return nil

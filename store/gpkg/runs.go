@@ -101,7 +101,7 @@ func insertLandslides(ctx context.Context, tx *sql.Tx, landslides []store.Landsl
 		}
 		_, err = insert.ExecContext(ctx, geometry, l.Event, l.Run, l.Area, l.Perimeter, l.Length, l.Width, l.ProbMean, l.ProbMax,
 			l.ElevMin, l.ElevMax, l.ElevMean, l.SlopeMean, l.Aspect, l.DeltaNDVI, l.CloudAdjacent,
-			timeText(l.PreDate), timeText(l.PostDate), l.Model, l.ModelVersion)
+			dateText(l.PreDate), dateText(l.PostDate), l.Model, l.ModelVersion)
 		if err != nil {
 			return fmt.Errorf("landslide %d of %d: %w", i+1, len(landslides), err)
 		}

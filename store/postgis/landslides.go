@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/ewkb"
 	"github.com/paulmach/orb/encoding/wkb"
@@ -187,12 +189,24 @@ func (c *condition) page(ctx context.Context, tx pgx.Tx, q store.Query, e store.
 	return page, 0, nil
 }
 
+// known returns a date in UTC; zero where there is none.
+func known(t pgtype.Timestamptz) time.Time {
+	if !t.Valid {
+		return time.Time{}
+	}
+	return t.Time.UTC()
+}
+
+// date is the opposite of known.
+func date(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()} }
+
 func scanLandslide(row pgx.CollectableRow) (store.Landslide, error) {
 	var l store.Landslide
 	var geometry []byte
+	var pre, post pgtype.Timestamptz // NULL where the scenes have no date
 	err := row.Scan(&l.ID, &geometry, &l.Event, &l.Run, &l.Area, &l.Perimeter, &l.Length, &l.Width, &l.ProbMean, &l.ProbMax,
 		&l.ElevMin, &l.ElevMax, &l.ElevMean, &l.SlopeMean, &l.Aspect, &l.DeltaNDVI, &l.CloudAdjacent,
-		&l.PreDate, &l.PostDate, &l.Model, &l.ModelVersion)
+		&pre, &post, &l.Model, &l.ModelVersion)
 	if err != nil {
 		return store.Landslide{}, err
 	}
@@ -204,6 +218,6 @@ func scanLandslide(row pgx.CollectableRow) (store.Landslide, error) {
 	if !ok {
 		return store.Landslide{}, fmt.Errorf("landslide %d is a %s, not a polygon", l.ID, g.GeoJSONType())
 	}
-	l.Geometry, l.PreDate, l.PostDate = polygon, l.PreDate.UTC(), l.PostDate.UTC()
+	l.Geometry, l.PreDate, l.PostDate = polygon, known(pre), known(post)
 	return l, nil
 }

@@ -97,7 +97,7 @@ func copyLandslides(ctx context.Context, tx pgx.Tx, landslides []store.Landslide
 			}
 			return []any{geometry, l.Event, l.Run, l.Area, l.Perimeter, l.Length, l.Width, l.ProbMean, l.ProbMax,
 				l.ElevMin, l.ElevMax, l.ElevMean, l.SlopeMean, l.Aspect, l.DeltaNDVI, l.CloudAdjacent,
-				l.PreDate, l.PostDate, l.Model, l.ModelVersion}, nil
+				date(l.PreDate), date(l.PostDate), l.Model, l.ModelVersion}, nil
 		}))
 	if err != nil || len(landslides) < analyzed {
 		return err

@@ -68,6 +68,7 @@ func runRoundTrip(t *testing.T, s store.Store) {
 	withHole := Landslide(orb.Polygon{square(137, 37, 0.01), square(137.003, 37.003, 0.002)})
 	plain := Landslide(orb.Polygon{square(-71.5, -13.25, 0.01)})
 	plain.DeltaNDVI, plain.CloudAdjacent, plain.Model, plain.ModelVersion = nil, false, "other", "2"
+	plain.PreDate, plain.PostDate = time.Time{}, time.Time{} // scenes without a date
 	publish(t, s, r, []store.Landslide{withHole, plain})
 
 	got, err := s.Run(t.Context(), r.ID)

@@ -112,8 +112,8 @@ CREATE TABLE landslides (
   aspect_deg DOUBLE NOT NULL,
   delta_ndvi_mean DOUBLE,
   cloud_adjacent BOOLEAN NOT NULL,
-  pre_date DATETIME NOT NULL,
-  post_date DATETIME NOT NULL,
+  pre_date DATETIME,
+  post_date DATETIME,
   model TEXT NOT NULL,
   model_version TEXT NOT NULL
 );

@@ -50,8 +50,8 @@ CREATE TABLE scarp.landslides (
   aspect_deg double precision NOT NULL,
   delta_ndvi_mean double precision,
   cloud_adjacent boolean NOT NULL,
-  pre_date timestamptz NOT NULL,
-  post_date timestamptz NOT NULL,
+  pre_date timestamptz,
+  post_date timestamptz,
   model text NOT NULL,
   model_version text NOT NULL
 );
