@@ -24,7 +24,9 @@ type Config struct {
 	Cache cache.Cache
 
 	// Workers is how many patches run at a time; 0 is the number of cores, at most 4.
-	// Threads is the number of threads within a run; 0 is cores / Workers.
+	// Threads is the number of threads within a run; 0 is cores − Workers + 2, at
+	// most cores: runs of a model share all threads but their first, so that many
+	// runs keep the cores busy and a lone one has them all.
 	Workers, Threads int
 	// Readers is how many patches are read ahead at a time; 0 is Workers.
 	Readers int
@@ -65,7 +67,7 @@ func NewEngine(c Config) (*Engine, error) {
 	}
 	cores := runtime.GOMAXPROCS(0)
 	orElse(&c.Workers, min(cores, 4))
-	orElse(&c.Threads, max(1, cores/c.Workers))
+	orElse(&c.Threads, max(1, min(cores, cores-c.Workers+2)))
 	orElse(&c.Readers, c.Workers)
 	orElse(&c.SessionBytes, 2<<30)
 	orElse(&c.PatchBytes, 64<<20)

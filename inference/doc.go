@@ -7,20 +7,26 @@
 // a function of the place alone, whoever asks and in whatever order.
 //
 // The lattice is a manifest's (patch size, overlap, blending), unless the
-// configuration says otherwise ([LatticeConfig]). Measured with BBUnet on
-// simulated events (2 cores of an EPYC with AVX-512, ONNX Runtime 1.30), as
-// the mean step of probability across edges of blocks, and of patches, ÷ that
-// elsewhere, and the work of a job and of one cold block in block areas:
+// configuration says otherwise ([LatticeConfig]). Measured with BBUnet: the
+// mean step of probability where blocks, and patches, meet ÷ that at the same
+// places when they lie inside (see TestNoSeams), the IoU on simulated events,
+// and the work of a large job and of one cold block in block areas:
 //
 //	patch  overlap  blend    blocks  patches  IoU     job    cold block
-//	320    64       cosine   0.989   1.045    0.3935  1.56   6.25
-//	288    32       cosine   0.990   1.010    0.3933  1.27   5.06
+//	256    0        none     3.762   3.762            1.00   1.00
+//	288    32       none     0.904   0.904    0.3930  1.27   1.27
+//	288    32       cosine   0.998   1.013    0.3933  1.27   5.06
+//	320    64       none     0.984   0.984    0.3940  1.56   1.56
+//	320    64       cosine                    0.3935  1.56   6.25
+//	384    128      none     0.994   0.994            2.25   2.25
 //
-// With the stride equal to a block's side, patches lie with their centres on
-// the blocks' corners, so that a cold block takes four. Batches of 2 or 4
-// patches were no faster than one at a time (142, 140 and 148 ms of processor
-// time a block area), and two workers with a thread each need 5 % less
-// processor time than one with two.
+// 320 with overlaps cut in their middle shows no seam and has each block come
+// from one patch, so a view waits least; nearer than 32 pixels to a patch's
+// edge (288) predictions turn flat. Batches of 2 or 4 patches were no faster
+// than one at a time (142, 140 and 148 ms of processor time a block area on an
+// EPYC with AVX-512 and ONNX Runtime 1.30). Two workers with a thread each
+// need 5 % less processor time than with two threads, but a lone run takes
+// nearly twice as long.
 //
 // The [Engine] computes each block once however many wait for it, prefers
 // people who wait at a map (interactive) to jobs (batch), stops computing what

@@ -10,6 +10,7 @@ const (
 	blendUniform = "uniform"
 	blendLinear  = "linear"
 	blendCosine  = "cosine"
+	blendNone    = "none" // overlaps are cut in their middle
 )
 
 // LatticeConfig overrides a manifest's patch lattice. Zero fields are the
@@ -21,7 +22,7 @@ type LatticeConfig struct {
 	Overlap int
 	// Margin is dropped from every side of a patch before blending; twice the margin must not exceed the overlap.
 	Margin int
-	// Blend is uniform, linear or cosine.
+	// Blend is uniform, linear, cosine or none; none drops a margin of half the overlap.
 	Blend string
 }
 
@@ -45,6 +46,9 @@ func newLattice(p PatchSpec, c LatticeConfig) (Lattice, error) {
 	if c.Blend != "" {
 		blend = c.Blend
 	}
+	if blend == blendNone && c.Margin == 0 {
+		c.Margin = overlap / 2
+	}
 	switch {
 	case size < 16 || size > 4096 || size%p.MultipleOf != 0:
 		return Lattice{}, fmt.Errorf("patch size %d is not a multiple of %d between 16 and 4096", size, p.MultipleOf)
@@ -54,8 +58,8 @@ func newLattice(p PatchSpec, c LatticeConfig) (Lattice, error) {
 		return Lattice{}, fmt.Errorf("overlap %d is not less than patch size %d", overlap, size)
 	case c.Margin < 0 || 2*c.Margin > overlap:
 		return Lattice{}, fmt.Errorf("margin %d: twice of it must not exceed overlap %d", c.Margin, overlap)
-	case blend != blendUniform && blend != blendLinear && blend != blendCosine:
-		return Lattice{}, fmt.Errorf("blend %q is not %s, %s or %s", blend, blendUniform, blendLinear, blendCosine)
+	case blend != blendUniform && blend != blendLinear && blend != blendCosine && blend != blendNone:
+		return Lattice{}, fmt.Errorf("blend %q is not %s, %s, %s or %s", blend, blendUniform, blendLinear, blendCosine, blendNone)
 	}
 	l := Lattice{Patch: size, Stride: size - overlap, Margin: c.Margin, Blend: blend}
 	l.Offset = l.bestOffset()

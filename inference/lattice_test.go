@@ -21,6 +21,7 @@ func TestLatticePlacesPatchesWhereBlocksTakeTheFewest(t *testing.T) {
 	}{
 		{inference.LatticeConfig{PatchSize: 320, Overlap: 64}, 2, 2, -160},
 		{inference.LatticeConfig{PatchSize: 320, Overlap: 64, Margin: 16}, 2, 2, -160},
+		{inference.LatticeConfig{PatchSize: 320, Overlap: 64, Blend: "none"}, 1, 1, -32},
 		{inference.LatticeConfig{PatchSize: 256, Overlap: -1}, 1, 1, -256},
 		{inference.LatticeConfig{PatchSize: 576, Overlap: 64}, 2, 1.5, -416},
 		{inference.LatticeConfig{PatchSize: 384, Overlap: 128}, 2, 2, -192},
@@ -49,10 +50,10 @@ func TestLatticePlacesPatchesWhereBlocksTakeTheFewest(t *testing.T) {
 
 func TestLatticesThatMakeNoSenseAreRefused(t *testing.T) {
 	for want, l := range map[string]inference.LatticeConfig{
-		"patch size 250 is not a multiple of 32":         {PatchSize: 250},
-		"overlap 256 is not less than patch size 256":    {Overlap: 256},
-		"margin 40: twice of it must not exceed":         {Margin: 40},
-		`blend "gauss" is not uniform, linear or cosine`: {Blend: "gauss"},
+		"patch size 250 is not a multiple of 32":               {PatchSize: 250},
+		"overlap 256 is not less than patch size 256":          {Overlap: 256},
+		"margin 40: twice of it must not exceed":               {Margin: 40},
+		`blend "gauss" is not uniform, linear, cosine or none`: {Blend: "gauss"},
 	} {
 		_, err := inference.LoadModels(testdata(), map[string]inference.LatticeConfig{"tiny-single": l})
 		var refused *inference.RefusedError
@@ -69,6 +70,7 @@ func TestBlendingKeepsWhatAllPatchesSay(t *testing.T) {
 		{PatchSize: 160, Overlap: 100, Margin: 50, Blend: "uniform"}, // hard cuts
 		{PatchSize: 96, Overlap: 70, Blend: "cosine"},                // more than two overlap
 		{PatchSize: 512, Overlap: 32, Blend: "linear"},
+		{PatchSize: 320, Overlap: 64, Blend: "none"},
 	} {
 		t.Run(fmt.Sprintf("%+v", l), func(t *testing.T) {
 			px := inference.BlendUniformPatches(tinyModels(t, map[string]inference.LatticeConfig{"": l})[0], 0.7)

@@ -90,7 +90,7 @@ type PatchSpec struct {
 	Fixed      bool   `yaml:"fixed" json:"fixed"`
 	Halo       int    `yaml:"halo" json:"halo"`
 	Overlap    *int   `yaml:"overlap,omitempty" json:"overlap,omitempty"`
-	Blend      string `yaml:"blend" json:"blend"` // uniform, linear or cosine
+	Blend      string `yaml:"blend" json:"blend"` // uniform, linear, cosine or none
 	MaxBatch   int    `yaml:"max_batch" json:"max_batch"`
 }
 

@@ -69,7 +69,7 @@ def bbunet(name: str, version: str, title: str, exported: Exported, about: dict[
             {"tensor": "dem", "channels": [Line(terrain=t, **_TERRAIN[t]) for t in TERRAIN]},
         ],
         "output": {"tensor": OUTPUT, "activation": "sigmoid", "channel": 0},
-        "patch": {"size": 288, "multiple_of": STRIDE, "halo": 16, "overlap": 32, "blend": "cosine"},
+        "patch": {"size": 320, "multiple_of": STRIDE, "halo": 32, "overlap": 64, "blend": "none"},
         "threshold": about.get("threshold", 0.5),
         "legend": {"title": "New landslide", "colour": "#d7301f"},
         "licence": about.get("licence", {"spdx": "LicenseRef-unknown"}),
