@@ -133,7 +133,9 @@ export function summary(id: string): Promise<Summary> {
 export const tileURL = (event: string, layer: string, model?: string): string =>
   `${base}/collections/${event}_${layer}/map/tiles/WebMercatorQuad/{z}/{y}/{x}?f=png${model ? `&model=${encodeURIComponent(model)}` : ''}`;
 
-export const vectorTileURL = (event: string): string => `${base}/collections/${event}_landslides/tiles/WebMercatorQuad/{z}/{y}/{x}?f=mvt`;
+/** vectorTileURL names a version: tiles of an earlier run may still be in the browser's cache. */
+export const vectorTileURL = (event: string, version: string): string =>
+  `${base}/collections/${event}_landslides/tiles/WebMercatorQuad/{z}/{y}/{x}?f=mvt&v=${version}`;
 
 export const legendURL = (event: string, layer: string): string =>
   `${base}/wms?service=WMS&version=1.3.0&request=GetLegendGraphic&format=image/png&layer=${event}_${layer}`;

@@ -88,7 +88,7 @@ export class MapView {
   /** refreshLandslides asks for the polygons anew, after a run has been published. */
   refreshLandslides(): void {
     this.landslides.setSource(
-      new VectorTileSource({ format: new MVT({ idProperty: 'id' }), url: vectorTileURL(this.event), maxZoom: 16 }),
+      new VectorTileSource({ format: new MVT({ idProperty: 'id' }), url: vectorTileURL(this.event, Date.now().toString(36)), maxZoom: 16 }),
     );
   }
 
