@@ -23,7 +23,7 @@ FROM debian:12.12-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libgdal32 libproj25 proj-data ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --create-home --home-dir /data --uid 10001 scarp
+ && useradd --create-home --home-dir /data --uid 10001 scarp
 COPY --from=web /onnxruntime/libonnxruntime.so.1 /usr/local/lib/
 COPY --from=build /scarp /usr/local/bin/scarp
 ENV SCARP_ONNXRUNTIME=/usr/local/lib/libonnxruntime.so.1 SCARP_DATA_DIR=/data
