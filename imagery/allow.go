@@ -106,7 +106,7 @@ func (l *allowList) under(file string) bool {
 }
 
 func (l *allowList) refuse(ref string) error {
-	return fmt.Errorf("%s: not in an allowed place: move the file under an allowed folder, or allow its folder (or URL prefix) in the server's configuration", ref)
+	return fmt.Errorf("%s: not in an allowed place: move the file under an allowed folder, or allow its folder (or URL prefix) with the setting allow (--allow)", ref)
 }
 
 func (l *allowList) locateURL(ref string) (location, error) {
