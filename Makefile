@@ -10,7 +10,7 @@ ORT := build/lib/libonnxruntime.so.1
 WEB := web/dist/index.html
 export CGO_ENABLED = 1
 
-.PHONY: build demo test test-short test-models bench fmt lint clean dependencies test-dependencies
+.PHONY: build demo test test-short test-models bench clean dependencies test-dependencies
 
 build: $(ORT) $(WEB)
 	go build -trimpath -buildvcs=false -ldflags "-X scarp/server/cli.version=$(VERSION)" -o build/scarp .
@@ -51,8 +51,14 @@ test: test-dependencies build
 test-short: build
 	$(TEST_ENVIRONMENT) go test -short ./...
 
-test-models:
-	scripts/test-models.sh
+# The networks' own tests need Python and PyTorch, which nothing else does.
+test-models: build/venv/bin/pytest
+	build/venv/bin/python -m pytest -q models/tests
+
+build/venv/bin/pytest: models/requirements.txt
+	python3 -m venv build/venv
+	build/venv/bin/pip install --quiet -r models/requirements.txt
+	@touch $@
 
 bench: build
 	build/scarp bench
