@@ -22,6 +22,9 @@ type tensorType struct {
 	shape []int64
 }
 
+// cloudClasses is how many classes a cloud network tells apart: those of imagery.Clear to imagery.Shadow.
+const cloudClasses = 4
+
 // elemFloat is FLOAT of onnx.TensorProto.DataType.
 const elemFloat = 1
 
@@ -188,6 +191,9 @@ func (m *Manifest) checkGraph(g graphIO) (reasons []string) {
 		k := t.shape[1]
 		if int64(m.Output.Channel) >= k {
 			bad("/output/channel: %d, but graph output %q has %d channels (0 to %d)", m.Output.Channel, m.Output.Tensor, k, k-1)
+		}
+		if m.Kind == Cloud && k != cloudClasses {
+			bad("/output: graph output %q has %d channels, a cloud network has %d", m.Output.Tensor, k, cloudClasses)
 		}
 		if k == 1 && m.Output.Activation == "softmax" {
 			bad("/output/activation: softmax over one channel is always 1")

@@ -9,7 +9,7 @@ type Manifest struct {
 	Version     string      `yaml:"version" json:"version"`
 	Title       string      `yaml:"title" json:"title"`
 	Description string      `yaml:"description,omitempty" json:"description,omitempty"`
-	Kind        string      `yaml:"kind" json:"kind"` // Bitemporal or SingleDate
+	Kind        string      `yaml:"kind" json:"kind"` // Bitemporal, SingleDate or Cloud
 	Model       ModelFile   `yaml:"model" json:"model"`
 	Imagery     ImagerySpec `yaml:"imagery" json:"imagery"`
 	Inputs      []Input     `yaml:"inputs" json:"inputs"`
@@ -25,6 +25,8 @@ type Manifest struct {
 const (
 	Bitemporal = "bitemporal"
 	SingleDate = "single-date"
+	// Cloud networks find clouds: red, green and near infrared in, four classes out.
+	Cloud = "cloud"
 )
 
 // ModelFile names the .onnx file in the manifest's folder.
@@ -110,6 +112,7 @@ type Licence struct {
 type Provenance struct {
 	Data       []Dataset `yaml:"data" json:"data"`
 	Metrics    []Metric  `yaml:"metrics" json:"metrics"`
+	Absences   []Absence `yaml:"absences,omitempty" json:"absences,omitempty"`
 	Trained    string    `yaml:"trained,omitempty" json:"trained,omitempty"`
 	Commit     string    `yaml:"commit,omitempty" json:"commit,omitempty"`
 	Parameters int64     `yaml:"parameters,omitempty" json:"parameters,omitempty"`
@@ -124,6 +127,18 @@ type Dataset struct {
 	Title  string `yaml:"title" json:"title"`
 	Source string `yaml:"source,omitempty" json:"source,omitempty"`
 	Note   string `yaml:"note,omitempty" json:"note,omitempty"`
+}
+
+// Terrain is what [Absence].Missing calls all terrain layers together.
+const Terrain = "terrain"
+
+// Absence is what is measured with bands or [Terrain] withheld; an empty
+// Missing is the measurement with everything present.
+type Absence struct {
+	Missing []string `yaml:"missing" json:"missing"`
+	F1      float64  `yaml:"f1" json:"f1"`
+	Split   string   `yaml:"split,omitempty" json:"split,omitempty"`
+	Note    string   `yaml:"note,omitempty" json:"note,omitempty"`
 }
 
 // Metric is a measured quality.

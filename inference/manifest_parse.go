@@ -126,6 +126,9 @@ func (m *Manifest) fillIn() {
 	}
 	if m.Patch.Blend == "" {
 		m.Patch.Blend = blendCosine
+		if m.Kind == Cloud {
+			m.Patch.Blend = blendNone
+		}
 	}
 	if m.Patch.MaxBatch == 0 {
 		m.Patch.MaxBatch = 16
@@ -199,6 +202,12 @@ func (m *Manifest) check() (reasons []string) {
 			if len(c.Clip) == 2 && c.Clip[0] > c.Clip[1] {
 				bad("/inputs/%d/channels/%d/clip: lowest %g is above highest %g", i, j, c.Clip[0], c.Clip[1])
 			}
+			if m.Kind == Cloud {
+				if c.Band == "" || c.Date != "" {
+					bad("/inputs/%d/channels/%d: a cloud network's channel is a band without a date", i, j)
+				}
+				continue
+			}
 			if c.Band == "" {
 				continue
 			}
@@ -209,6 +218,10 @@ func (m *Manifest) check() (reasons []string) {
 		}
 	}
 	switch {
+	case m.Kind == Cloud:
+		if m.Patch.Blend != blendNone {
+			bad("/patch/blend: classes can't be blended: it must be none for a cloud network")
+		}
 	case m.Kind == SingleDate && dates[string(imagery.Pre)]:
 		bad("/kind: a single-date model reads post, but a channel has date pre")
 	case m.Kind == Bitemporal && (!dates[string(imagery.Pre)] || !dates[string(imagery.Post)]):
