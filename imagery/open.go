@@ -24,7 +24,12 @@ type source struct {
 	rasters    []*raster
 	transforms *transforms
 	files      []location
+	*lifetime
+}
 
+// lifetime says whether a source is in use. A source and what was made from it
+// by [source.During] share one, as they share their files.
+type lifetime struct {
 	mu      sync.Mutex
 	idle    sync.Cond // signalled when reads falls to 0
 	reads   int
@@ -56,7 +61,7 @@ func open(ctx context.Context, e Event, o Options) (*source, error) {
 		return nil, err
 	}
 	op := &opener{allow: allow, handles: o.Handles}
-	s := &source{event: e, sides: map[Side][]*scene{}, transforms: &transforms{}}
+	s := &source{event: e, sides: map[Side][]*scene{}, transforms: &transforms{}, lifetime: &lifetime{}}
 	s.idle.L = &s.mu
 	err = s.openFiles(ctx, op)
 	if err == nil {
