@@ -11,9 +11,18 @@ from torch import Tensor
 from .bbunet import BANDS
 from .data import RED, Batch
 
-RGB = [BANDS.index(b) for b in ("B02", "B03", "B04")]
-RGB_NIR = [*RGB, BANDS.index("B08")]
+RGB = ("B02", "B03", "B04")
+USUAL_GROUPS = {
+    "RGB": RGB,
+    "RGB and NIR (all 10 m bands)": (*RGB, "B08"),
+    "10 m and 20 m bands": tuple(b for b in BANDS if b not in ("B01", "B09")),
+}
+"""Bands that users are left with when the others are absent."""
+
 ASPECT = 2
+_WAVELENGTH = np.array([443, 492, 560, 665, 704, 741, 783, 833, 865, 945, 1614, 2202])
+_HAZE = (_WAVELENGTH / 492.0) ** -2.5
+"""Path reflectance of haze by band, relative to the blue band: between molecules (-4) and droplets (-1)."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +30,20 @@ class Augmentation:
     """How often each change is applied to a patch (probabilities), and how strong it is."""
 
     gain: float = 0.5  # of one gain per date, log-uniform in gain_range, and an offset
-    gain_range: tuple[float, float] = (0.6, 1.6)
-    offset_dn: float = 300.0
+    gain_range: tuple[float, float] = (0.55, 1.8)
+    offset_dn: float = 250.0
+    haze: float = 0.3  # of haze left in the image, or too much of it taken out
+    haze_dn: tuple[float, float] = (-150.0, 600.0)  # in the blue band
     band_jitter: float = 0.06  # standard deviation of a gain per band and date
     match: float = 0.15  # moment matching to another image of the batch
     shift: float = 0.3  # misregistration of the pre image by up to one pixel
     same_pair: float = 0.04  # pre–pre, and as often post–post, with an empty mask
     swapped_pair: float = 0.04  # post–pre, with an empty mask
-    rgb_only: float = 0.04
-    rgb_nir_only: float = 0.04
-    one_band: float = 0.05
-    no_terrain: float = 0.03
+    rgb_only: float = 0.10
+    rgb_nir_only: float = 0.05
+    no_60m: float = 0.05
+    some_bands: float = 0.08  # one to four bands at random, never the visible ones
+    no_terrain: float = 0.06
     no_data: float = 0.05  # a swath edge through one of the dates
     noise_dn: float = 15.0
 
@@ -95,11 +107,13 @@ class Augmenter:
         s, n, bands = self.settings, dn.shape[0], dn.shape[1]
         empty = dn == 0
         gain = np.exp(self.rng.normal(0, s.band_jitter, (n, bands, 1, 1)))
-        offset = np.zeros((n, 1, 1, 1))
+        offset = np.zeros((n, bands, 1, 1))
         for i in range(n):
             if self._chance(s.gain):
                 gain[i] *= np.exp(self.rng.uniform(*np.log(s.gain_range)))
                 offset[i] = self.rng.uniform(-s.offset_dn, s.offset_dn)
+            if self._chance(s.haze):
+                offset[i, :, 0, 0] += self.rng.uniform(*s.haze_dn) * _HAZE
         out = dn * torch.from_numpy(gain).float() + torch.from_numpy(offset).float()
         for i in range(n):
             if self._chance(s.match):
@@ -127,18 +141,17 @@ class Augmenter:
 
     def _drop(self, batch: Batch) -> Batch:
         """Removes bands from both dates, or the terrain: the network sees the manifest's fill value."""
-        s = self.settings
+        s, groups = self.settings, list(USUAL_GROUPS.values())
+        chances = (s.rgb_only, s.rgb_nir_only, s.no_60m, s.some_bands)
         for i in range(len(batch)):
-            u = self.rng.random()
-            keep = range(len(BANDS))
-            if u < s.rgb_only:
-                keep = RGB
-            elif u < s.rgb_only + s.rgb_nir_only:
-                keep = RGB_NIR
-            elif u < s.rgb_only + s.rgb_nir_only + s.one_band:
-                gone = int(self.rng.integers(len(BANDS)))
-                keep = [b for b in keep if b != gone]
-            drop = [b for b in range(len(BANDS)) if b not in keep]
+            kind = int(np.searchsorted(np.cumsum(chances), self.rng.random(), side="right"))
+            keep = set(BANDS)
+            if kind < len(groups):
+                keep = set(groups[kind])
+            elif kind == len(groups):
+                others = [b for b in BANDS if b not in RGB]
+                keep -= set(self.rng.choice(others, int(self.rng.integers(1, 5)), replace=False))
+            drop = [j for j, band in enumerate(BANDS) if band not in keep]
             batch.pre[i, drop] = 0
             batch.post[i, drop] = 0
             if self._chance(s.no_terrain):

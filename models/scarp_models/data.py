@@ -123,33 +123,48 @@ class Sampler:
     """Draws training batches from several patch sets.
 
     Half of a batch comes from patches with at least ``many`` landslide pixels, half from the others
-    (among them empty ones), as in the published recipe.
+    (among them empty ones), as in the published recipe. ``shares`` says how much of what is drawn comes from
+    each set; without it every patch is as likely as any other.
     """
 
-    def __init__(self, sets: Sequence[PatchSet], seed: int, many: int = 50, share_many: float = 0.5) -> None:
+    def __init__(
+        self,
+        sets: Sequence[PatchSet],
+        seed: int,
+        many: int = 50,
+        share_many: float = 0.5,
+        shares: Sequence[float] | None = None,
+    ) -> None:
         self.sets = list(sets)
         self.rng = np.random.default_rng(seed)
         self.share_many = share_many
-        rich, poor = [], []
-        for number, patches in enumerate(self.sets):
-            count = patches.positives()
-            rich += [(number, i) for i in np.flatnonzero(count >= many)]
-            poor += [(number, i) for i in np.flatnonzero(count < many)]
-        self.pools = [np.array(p, dtype=np.int64).reshape(-1, 2) for p in (rich, poor)]
+        if shares is not None and len(shares) != len(self.sets):
+            raise ValueError(f"{len(shares)} shares for {len(self.sets)} patch sets: give one for each")
+        self.pools = []  # rich and poor, each with the chance of every patch
+        counts = [patches.positives() for patches in self.sets]
+        for rich in (True, False):
+            picks, chances = [], []
+            for number, count in enumerate(counts):
+                inside = np.flatnonzero((count >= many) == rich)
+                picks += [(number, i) for i in inside]
+                chance = 1.0 if shares is None else shares[number] / max(len(inside), 1)
+                chances += [chance] * len(inside)
+            self.pools.append((np.array(picks, np.int64).reshape(-1, 2), np.cumsum(chances)))
 
     def __len__(self) -> int:
-        return sum(len(p) for p in self.pools)
+        return sum(len(picks) for picks, _ in self.pools)
 
     def draw(self, size: int) -> Batch:
         """Gives ``size`` patches, in no particular order."""
-        rich, poor = self.pools
+        (rich, _), (poor, _) = self.pools
         first = round(size * self.share_many)
         if len(rich) == 0 or len(poor) == 0:
             first = size if len(poor) == 0 else 0
         chosen = []
-        for pool, number in ((rich, first), (poor, size - first)):
+        for (pool, chances), number in zip(self.pools, (first, size - first), strict=True):
             if number:
-                chosen.append(pool[self.rng.integers(0, len(pool), number)])
+                at = np.searchsorted(chances, self.rng.random(number) * chances[-1], side="right")
+                chosen.append(pool[at])
         picks = np.concatenate(chosen)
         parts = []
         for number in np.unique(picks[:, 0]):

@@ -3,13 +3,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import make_patches
 
 from scarp_models.augment import Augmentation, Augmenter, dihedral, dihedral_aspect, shift
+from scarp_models.bbunet import BANDS
 from scarp_models.data import PatchSet, Sampler, normalise_bands, normalise_terrain
 
 NOTHING = Augmentation(
     gain=0, band_jitter=0, match=0, shift=0, same_pair=0, swapped_pair=0, rgb_only=0,
-    rgb_nir_only=0, one_band=0, no_terrain=0, no_data=0, noise_dn=0,
+    rgb_nir_only=0, no_60m=0, some_bands=0, haze=0, no_terrain=0, no_data=0, noise_dn=0,
 )  # fmt: skip
 
 
@@ -93,3 +95,30 @@ def test_shift_moves_by_parts_of_a_pixel() -> None:
     moved = shift(x, 0, 0.25)
     assert moved[0, 2].tolist() == pytest.approx([1, 1, 2.5, 1.5, 1])
     assert torch.equal(shift(x, 0, 0), x)
+
+
+def test_shares_say_how_much_comes_from_each_set(patches: Path, tmp_path: Path) -> None:
+    small = PatchSet(make_patches(tmp_path / "small", seed=5, count=2))
+    small.terrain = np.full_like(small.terrain, -1)
+    sampler = Sampler([PatchSet(patches), small], seed=3, shares=[0.25, 0.75])
+    from_small = np.mean([(sampler.draw(8).terrain[:, 0, 0, 0] == -1).float().mean() for _ in range(60)])
+    assert from_small == pytest.approx(0.75, abs=0.08)
+    with pytest.raises(ValueError, match="1 shares for 2 patch sets"):
+        Sampler([PatchSet(patches), small], seed=3, shares=[1.0])
+
+
+def test_usual_groups_of_bands_are_left_out(patches: Path) -> None:
+    batch = PatchSet(patches).batch(np.arange(8))
+    absent = [b for b, band in enumerate(BANDS) if band not in ("B02", "B03", "B04")]
+    out = Augmenter(Augmentation(**(NOTHING.__dict__ | {"rgb_only": 1.0})), seed=1)(batch)
+    assert not out.pre[:, absent].any() and not out.post[:, absent].any() and out.post[:, 3].any()
+    some = Augmenter(Augmentation(**(NOTHING.__dict__ | {"some_bands": 1.0})), seed=1)(batch)
+    gone = (some.post.amax((2, 3)) == 0).sum(1)
+    assert gone.min() >= 1 and gone.max() <= 4 and (some.post[:, 1:4].amax((2, 3)) > 0).all()
+
+
+def test_haze_is_strongest_in_the_blue(patches: Path) -> None:
+    batch = PatchSet(patches).batch(np.arange(8))
+    hazy = Augmenter(Augmentation(**(NOTHING.__dict__ | {"haze": 1.0, "haze_dn": (300.0, 300.0)})), seed=1)(batch)
+    added = hazy.post.mean((0, 2, 3)) - batch.post.mean((0, 2, 3))
+    assert added[1] == pytest.approx(300, abs=15) and (added[1:].diff() < 0).all()

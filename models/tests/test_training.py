@@ -1,14 +1,12 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from conftest import make_patches
 
-from scarp_models import evaluate
+from scarp_models.bbunet import BBUnet
 from scarp_models.data import PatchSet
-from scarp_models.metrics import Histogram
 from scarp_models.train import Settings, Trainer, loss
 
 
@@ -36,33 +34,25 @@ def test_a_run_learns_saves_and_resumes(patches: Path, tmp_path: Path) -> None:
     assert (tmp_path / "run" / "best.pt").exists()
 
 
-def test_scores_come_from_one_confusion_matrix() -> None:
-    histogram = Histogram()
-    score = np.array([0.9, 0.8, 0.4, 0.1, 0.9])
-    truth = np.array([True, False, True, False, True])
-    valid = np.array([True, True, True, True, False])
-    histogram.add(score, truth, valid)
-    at = histogram.at(0.5)
-    assert (at.precision, at.recall, at.iou) == (0.5, 0.5, pytest.approx(1 / 3))
-    assert histogram.at(0.3).recall == 1
-    assert histogram.best().iou == pytest.approx(2 / 3)
-
-
-def test_average_precision_of_a_perfect_ranking_is_one() -> None:
-    histogram = Histogram()
-    truth = np.arange(100) >= 90
-    histogram.add(np.arange(100) / 100, truth, np.ones(100, bool))
-    assert histogram.average_precision() == pytest.approx(1)
-
-
-def test_simple_rules_find_a_plain_scar(patches: Path) -> None:
+def test_a_student_learns_from_a_teacher_and_other_networks_train_alike(
+    network: BBUnet, patches: Path, tmp_path: Path
+) -> None:
     sets = [PatchSet(patches)]
-    assert evaluate.evaluate(evaluate.ndvi_drop, sets).best().iou > 0.95
-    assert evaluate.evaluate(evaluate.change_vector, sets).best().iou > 0.95
+    settings = Settings(seconds=1e6, batch=2, validate_every=1e6, distillation=1.0)
+    steps = iter([False, True])
+    trainer = Trainer(sets, [], tmp_path / "student", settings, start=network, teacher=network)
+    trainer.run(stop=lambda: next(steps))
+    assert trainer.step == 1
 
 
-def test_tiling_gives_every_pixel_its_own_score(patches: Path) -> None:
-    """A scorer that looks at single pixels must give the same, tiled or not, for any size."""
-    batch = PatchSet(patches).batch(np.arange(3))
-    tiled = evaluate.tiled(evaluate.ndvi_drop, size=32, overlap=8)
-    np.testing.assert_allclose(tiled(batch), evaluate.ndvi_drop(batch), atol=1e-6)
+def test_only_bitemporal_networks_are_trained_on_pairs(patches: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no network is called 'nonsense'"):
+        Trainer([PatchSet(patches)], [], tmp_path / "run", Settings(seconds=1, network="nonsense"))
+
+
+def test_soft_masks_and_two_classes_have_the_same_loss() -> None:
+    torch.manual_seed(1)
+    mask, valid = torch.rand(1, 1, 4, 4), torch.ones(1, 1, 4, 4, dtype=torch.bool)
+    logit = torch.randn(1, 1, 4, 4)
+    two = torch.cat([torch.zeros_like(logit), logit], dim=1)
+    assert loss(two, mask, valid, 3, 0.5) == loss(logit, mask, valid, 3, 0.5)
