@@ -40,6 +40,7 @@ func newRootCommand() *cobra.Command {
 		newEventCommand(),
 		newModelCommand(),
 		newMapCommand(),
+		newEvaluateCommand(),
 		newSimulateCommand(),
 		newBenchCommand(),
 		newHealthCommand(),
