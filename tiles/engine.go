@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image/color"
 	"log/slog"
+	"math"
 	"runtime"
 	"time"
 
@@ -35,6 +36,8 @@ type Config struct {
 	Queue  int
 	// Cores bounds the pictures that are warped and encoded at once (GOMAXPROCS).
 	Cores int
+	// Styles are the layers' styles ([DefaultStyles]).
+	Styles Styles
 	// RunTTL is for how long an event's latest run is believed (2 s). It bounds
 	// how late tiles of landslides follow a run that another process published;
 	// for those of this one there is [Engine.Invalidate].
@@ -46,6 +49,9 @@ func (c Config) withDefaults() Config {
 	c.Budget, c.WarmUp = cmp.Or(c.Budget, 16), max(cmp.Or(c.WarmUp, 256), 0)
 	c.Memory, c.Queue = cmp.Or(c.Memory, 512<<20), cmp.Or(c.Queue, 256)
 	c.Cores = cmp.Or(c.Cores, runtime.GOMAXPROCS(0))
+	if c.Styles == nil {
+		c.Styles = DefaultStyles()
+	}
 	c.RunTTL = cmp.Or(c.RunTTL, 2*time.Second)
 	return c
 }
@@ -80,7 +86,7 @@ type Engine struct {
 	cfg         Config
 	deps        Deps
 	sets        []MatrixSet
-	styles      map[Layer][]StyleInfo
+	styles      styleBook
 	encoder     *encoder
 	projections *projections
 	limiter     *limiter
@@ -119,11 +125,13 @@ func New(c Config, d Deps) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{
-		cfg: c, deps: d, sets: matrixSets(), styles: styles(), encoder: enc,
+	e := &Engine{
+		cfg: c, deps: d, sets: matrixSets(), styles: newStyleBook(c.Styles), encoder: enc,
 		projections: newProjections(c.Cores), limiter: newLimiter(c.Memory, c.Queue, c.Cores),
-		warm: newWarmer(d, c.WarmUp), runs: latest, tones: tones, palettes: palettes,
-	}, nil
+		runs: latest, tones: tones, palettes: palettes,
+	}
+	e.warm = newWarmer(d, e.source, c.WarmUp)
+	return e, nil
 }
 
 // Close stops the background work and lets go what the engine holds. Nobody may draw any more.
@@ -142,46 +150,78 @@ func (e *Engine) Invalidate(event string) { e.runs.forget(event) }
 // drawing is a request whose names have been resolved.
 type drawing struct {
 	layer     Layer
-	style     string
+	style     *styled
 	src       imagery.Source
 	model     *inference.Model // nil for images and landslides
 	threshold float64
 	run       string // of landslides; empty where there is none
+	during    Span
 	finish    finish
+}
+
+// request is what views and tiles have in common.
+type request struct {
+	event                     string
+	layer                     Layer
+	model, style, run, format string
+	threshold                 float64 // 0 is the model's
+	during                    Span
 }
 
 // resolve finds what a request names. The errors are the typed ones, or the
 // sources' and the predictor's own.
-func (e *Engine) resolve(ctx context.Context, event string, layer Layer, model, style, run, format string) (drawing, error) {
-	d := drawing{layer: layer}
-	s, err := e.style(layer, style)
-	if err != nil {
+func (e *Engine) resolve(ctx context.Context, r request) (drawing, error) {
+	d := drawing{layer: r.layer, during: r.during}
+	var err error
+	if d.style, err = e.styles.find(r.layer, r.style); err != nil {
 		return d, err
 	}
-	d.style = s.ID
-	if layer == Landslides && format == formatMVT {
+	if r.layer == Landslides && r.format == formatMVT {
 		d.finish.format = formatMVT
-	} else if d.finish.format, err = e.encoder.check(format); err != nil {
+	} else if d.finish.format, err = e.encoder.check(r.format); err != nil {
 		return d, err
 	}
-	if d.src, err = e.deps.Sources.Source(ctx, event); err != nil {
-		return d, fmt.Errorf("draw %s: %w", layer, err)
+	if r.threshold != 0 && !(r.threshold > 0 && r.threshold <= 1) {
+		return d, fmt.Errorf("%w: threshold %g is not between 0 and 1", ErrBadView, r.threshold)
 	}
-	switch layer {
+	if d.src, err = e.source(ctx, r.event, r.layer, r.during); err != nil {
+		return d, fmt.Errorf("draw %s: %w", r.layer, err)
+	}
+	switch r.layer {
 	case Probability, Mask:
-		if model == "" {
-			model = d.src.Event().Model
-		}
+		model := cmp.Or(r.model, d.src.Event().Model)
 		if d.model, err = e.deps.Predictor.Model(model); err != nil {
-			return d, fmt.Errorf("draw %s of %s: %w", layer, event, err)
+			return d, fmt.Errorf("draw %s of %s: %w", r.layer, r.event, err)
 		}
 		d.threshold = d.model.Manifest.Threshold
+		if r.threshold != 0 {
+			// To the steps of predictions: what looks alike is kept once.
+			d.threshold = math.Ceil(r.threshold*float64(inference.MaxProbability)) / float64(inference.MaxProbability)
+		}
 	case Landslides:
-		if d.run, err = e.runs.resolve(ctx, event, run); err != nil {
-			return d, fmt.Errorf("draw %s of %s: %w", layer, event, err)
+		if d.run, err = e.runs.resolve(ctx, r.event, r.run); err != nil {
+			return d, fmt.Errorf("draw %s of %s: %w", r.layer, r.event, err)
 		}
 	}
 	return d, nil
+}
+
+// source opens an event as the layer shows it in a span of time. Landslides
+// are left to the store, which knows the date of each.
+func (e *Engine) source(ctx context.Context, event string, layer Layer, during Span) (imagery.Source, error) {
+	src, err := e.deps.Sources.Source(ctx, event)
+	if err != nil || during.IsZero() || layer == Landslides {
+		return src, err
+	}
+	dated, ok := src.(imagery.Dated)
+	if !ok {
+		return nil, fmt.Errorf("%w: the scenes of event %s can't be told apart by date", ErrNoImage, event)
+	}
+	side := imagery.Post
+	if layer == PreImage {
+		side = imagery.Pre
+	}
+	return dated.During(side, during.From, during.To)
 }
 
 // Render draws a view. Views are not kept: their bounding boxes hardly ever recur.
@@ -191,18 +231,12 @@ func (e *Engine) Render(ctx context.Context, v View) (out Rendered, err error) {
 	if err := e.checkFrame(f); err != nil {
 		return Rendered{}, err
 	}
-	d, err := e.resolve(ctx, v.Event, v.Layer, v.Model, v.Style, v.Run, v.Format)
+	d, err := e.resolve(ctx, request{v.Event, v.Layer, v.Model, v.Style, v.Run, v.Format, v.Threshold, v.During})
 	if err != nil {
 		return Rendered{}, err
 	}
 	if d.finish.format == formatMVT {
 		return Rendered{}, fmt.Errorf("%w %q; vector tiles come from tile matrix sets only, pictures as %v", ErrUnknownFormat, v.Format, e.Formats())
-	}
-	if v.Threshold != 0 {
-		if !(v.Threshold > 0 && v.Threshold <= 1) {
-			return Rendered{}, fmt.Errorf("%w: threshold %g is not between 0 and 1", ErrBadView, v.Threshold)
-		}
-		d.threshold = v.Threshold
 	}
 	d.finish.frame, d.finish.transparent, d.finish.background = f, v.Transparent, opaque(v.Background)
 	data, complete, err := e.draw(ctx, d)
@@ -268,17 +302,17 @@ func (e *Engine) draw(ctx context.Context, d drawing) (data []byte, complete boo
 }
 
 type paletteKey struct {
-	style     string
+	style     *styled
 	threshold float64
 }
 
 // palette returns a style's colours.
-func (e *Engine) palette(style string, threshold float64) *[256]color.NRGBA {
+func (e *Engine) palette(style *styled, threshold float64) *[256]color.NRGBA {
 	key := paletteKey{style, threshold}
 	if p, ok := e.palettes.Get(key); ok {
 		return p
 	}
-	p := palette(style, threshold)
+	p := style.palette(threshold)
 	e.palettes.Add(key, &p)
 	return &p
 }
@@ -287,7 +321,7 @@ func (e *Engine) palette(style string, threshold float64) *[256]color.NRGBA {
 func (e *Engine) drawCodes(ctx context.Context, d drawing, l *lattice) (data []byte, complete bool, err error) {
 	var m *mosaic
 	if !l.empty() {
-		if m, err = e.predict(ctx, d.src, d.model, l.need, l.level()); err != nil {
+		if m, err = e.predict(ctx, d, l.need, l.level()); err != nil {
 			return nil, false, err
 		}
 	}
@@ -315,7 +349,7 @@ func (e *Engine) drawCodes(ctx context.Context, d drawing, l *lattice) (data []b
 
 // finishCodes styles and encodes a picture of codes.
 func (e *Engine) finishCodes(d drawing, pix []uint8) (data []byte, complete bool, err error) {
-	if d.style == styleValues {
+	if d.style.Values {
 		return e.finishValues(d, pix)
 	}
 	complete = !hatch(pix, d.finish.frame)

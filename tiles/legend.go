@@ -22,14 +22,14 @@ const (
 // default. Width and height 0 mean what the entries need; smaller ones than
 // that cut it off, as clients that ask for an icon expect.
 func (e *Engine) LegendImage(l Layer, style string, width, height int) ([]byte, error) {
-	s, err := e.style(l, style)
+	s, err := e.styles.find(l, style)
 	if err != nil {
 		return nil, err
 	}
 	if width < 0 || height < 0 || width > legendMax || height > legendMax {
 		return nil, fmt.Errorf("%w: a legend of %d×%d pixels; up to %d×%d can be had", ErrBadView, width, height, legendMax, legendMax)
 	}
-	entries := s.Legend
+	entries := s.info.Legend
 	if len(entries) == 0 {
 		entries = []Legend{{Label: "red", Color: color.NRGBA{R: 200, A: 255}}, {Label: "green", Color: color.NRGBA{G: 160, A: 255}}, {Label: "blue", Color: color.NRGBA{B: 210, A: 255}}}
 	}

@@ -29,12 +29,13 @@ func reason(code uint8) string {
 }
 
 // Point says what is at a place: its block is predicted if it is not yet.
-func (e *Engine) Point(ctx context.Context, event, model string, lon, lat float64) (PointInfo, error) {
+func (e *Engine) Point(ctx context.Context, q PointQuery) (PointInfo, error) {
+	lon, lat := q.Lon, q.Lat
 	info := PointInfo{Lon: lon, Lat: lat}
 	if !(math.Abs(lon) <= 540 && math.Abs(lat) <= 90) {
 		return info, fmt.Errorf("%w: longitude %g, latitude %g is no place on Earth", ErrBadView, lon, lat)
 	}
-	d, err := e.resolve(ctx, event, Probability, model, "", "", "")
+	d, err := e.resolve(ctx, request{event: q.Event, layer: Probability, model: q.Model, threshold: q.Threshold, during: q.During})
 	if err != nil {
 		return info, err
 	}
@@ -59,7 +60,7 @@ func (e *Engine) Point(ctx context.Context, event, model string, lon, lat float6
 	if err := pointTerrain(ctx, d.src, x, y, &info); err != nil {
 		return info, err
 	}
-	return info, e.pointLandslides(ctx, event, &info)
+	return info, e.pointLandslides(ctx, q, &info)
 }
 
 // pixelAt finds the grid pixel at a place; ok is false outside the grid.
@@ -92,7 +93,7 @@ func (e *Engine) pointPrediction(ctx context.Context, d drawing, x, y int, info 
 	}
 	p := float64(code) / float64(inference.MaxProbability)
 	over := p >= d.threshold
-	info.Probability, info.Landslide = &p, &over
+	info.Probability, info.Landslide, info.Class = &p, &over, e.styles.className(p)
 	return nil
 }
 
@@ -109,22 +110,22 @@ func pointTerrain(ctx context.Context, src imagery.Source, x, y int, info *Point
 	return nil
 }
 
-// pointLandslides finds the polygons of the latest run at the point.
-func (e *Engine) pointLandslides(ctx context.Context, event string, info *PointInfo) error {
-	run, err := e.runs.resolve(ctx, event, "")
+// pointLandslides finds the polygons of the run at the point.
+func (e *Engine) pointLandslides(ctx context.Context, q PointQuery, info *PointInfo) error {
+	run, err := e.runs.resolve(ctx, q.Event, q.Run)
 	if err != nil || run == "" {
 		return err
 	}
 	const near = 1e-7 // degrees
 	lon := info.Lon - 360*math.Round(info.Lon/360)
-	page, err := e.deps.Store.Landslides(ctx, store.Query{Event: event, Run: run,
+	page, err := e.deps.Store.Landslides(ctx, store.Query{Event: q.Event, Run: run, From: q.During.From, To: q.During.To,
 		BBox: &[4]float64{lon - near, info.Lat - near, lon + near, info.Lat + near}})
 	if err != nil {
 		return fmt.Errorf("read landslides of run %s: %w", run, err)
 	}
 	for _, l := range page.Landslides {
 		if planar.PolygonContains(l.Geometry, orb.Point{lon, info.Lat}) {
-			info.LandslideIDs = append(info.LandslideIDs, l.ID)
+			info.Landslides = append(info.Landslides, PointLandslide{l.ID, l.Area})
 		}
 	}
 	return nil

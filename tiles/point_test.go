@@ -25,7 +25,7 @@ func TestPoint(t *testing.T) {
 	g := src.Grid()
 	at := func(x, y float64) tiles.PointInfo {
 		lon, lat := project(t, g.EPSG, 4326, g.OriginX+x*10, g.OriginY-y*10)
-		info, err := f.Point(t.Context(), "synthetic", "", lon, lat)
+		info, err := f.Point(t.Context(), tiles.PointQuery{Event: "synthetic", Lon: lon, Lat: lat})
 		require.NoError(t, err)
 		return info
 	}
@@ -37,7 +37,7 @@ func TestPoint(t *testing.T) {
 	elevation, slope, _ := src.Terrain(300, 300)
 	assert.InDelta(t, elevation, *info.Elevation, 0.01)
 	assert.InDelta(t, slope, *info.Slope, 0.01)
-	assert.Equal(t, []int64{1, 2}, info.LandslideIDs)
+	assert.Equal(t, []int64{1, 2}, []int64{info.Landslides[0].ID, info.Landslides[1].ID})
 	assert.Equal(t, "fake", info.Model)
 	assert.Equal(t, src.Dates(imagery.Pre)[0], info.PreDate)
 	assert.Equal(t, src.Dates(imagery.Post)[0], info.PostDate)
@@ -50,9 +50,9 @@ func TestPoint(t *testing.T) {
 
 	info = at(700, 300)
 	assert.Equal(t, "outside the event", info.Reason)
-	assert.Empty(t, info.LandslideIDs)
+	assert.Empty(t, info.Landslides)
 
-	_, err := f.Point(t.Context(), "synthetic", "", 130, 95)
+	_, err := f.Point(t.Context(), tiles.PointQuery{Event: "synthetic", Lon: 130, Lat: 95})
 	require.ErrorIs(t, err, tiles.ErrBadView)
 }
 

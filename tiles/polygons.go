@@ -13,15 +13,13 @@ import (
 )
 
 const (
-	// outlineWidth is the width of outlines in pixels.
-	outlineWidth = 1.6
 	// speck is the side in pixels of the square that stands for a landslide too small to see.
 	speck = 2.0
 )
 
 // drawLandslides draws the polygons of a run, filled and outlined.
 func (e *Engine) drawLandslides(ctx context.Context, d drawing, l *lattice) (data []byte, complete bool, err error) {
-	f := l.frame
+	f, ink := l.frame, d.style.Polygons
 	fill := vector.NewRasterizer(f.width, f.height)
 	line := vector.NewRasterizer(f.width, f.height)
 	err = e.shapes(ctx, d, f, 8, func(_ *store.Landslide, p orb.Polygon) {
@@ -36,7 +34,7 @@ func (e *Engine) drawLandslides(ctx context.Context, d drawing, l *lattice) (dat
 				turn = orb.CW
 			}
 			addPath(fill, ring, turn)
-			addOutline(line, ring, outlineWidth/2)
+			addOutline(line, ring, ink.Width/2)
 		}
 	})
 	if err != nil {
@@ -45,13 +43,13 @@ func (e *Engine) drawLandslides(ctx context.Context, d drawing, l *lattice) (dat
 	err = e.limiter.work(ctx, func() error {
 		img := image.NewNRGBA(image.Rect(0, 0, f.width, f.height))
 		mask := image.NewAlpha(img.Rect)
-		if d.style == styleOutlined {
+		if ink.Fill != nil {
 			fill.Draw(mask, mask.Rect, image.Opaque, image.Point{})
-			blend(img, mask, polygonFill)
+			blend(img, mask, ink.Fill.rgba)
 			clear(mask.Pix)
 		}
 		line.Draw(mask, mask.Rect, image.Opaque, image.Point{})
-		blend(img, mask, outlineColor)
+		blend(img, mask, ink.Stroke.rgba)
 		data, err = e.encoder.picture(img, d.finish)
 		return err
 	})

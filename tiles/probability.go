@@ -16,7 +16,8 @@ import (
 // predicted already or can be within the budget. Where that does not do, views
 // at the grid's own resolution have their middle computed. What is left out is
 // NotPredicted, and is queued to be computed when nobody waits.
-func (e *Engine) predict(ctx context.Context, src imagery.Source, m *inference.Model, need imagery.Rect, level int) (*mosaic, error) {
+func (e *Engine) predict(ctx context.Context, d drawing, need imagery.Rect, level int) (*mosaic, error) {
+	src, m := d.src, d.model
 	g := src.Grid()
 	width, height := (g.Width+1<<level-1)>>level, (g.Height+1<<level-1)>>level
 	out := &mosaic{level: level, rect: atLevel(need, level, width, height)}
@@ -50,7 +51,7 @@ func (e *Engine) predict(ctx context.Context, src imagery.Source, m *inference.M
 		// Far out a few blocks are specks: nobody should wait for them.
 		now = nil
 	}
-	e.warm.offer(src, m, missing[len(now):])
+	e.warm.offer(d, missing[len(now):])
 	if len(now) == 0 {
 		return out, nil
 	}

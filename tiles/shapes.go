@@ -36,7 +36,7 @@ func (e *Engine) shapes(ctx context.Context, d drawing, f frame, margin float64,
 		return err
 	}
 	defer project.release()
-	q := store.Query{Event: d.src.Event().ID, Run: d.run, BBox: box, Limit: pageSize}
+	q := store.Query{Event: d.src.Event().ID, Run: d.run, BBox: box, From: d.during.From, To: d.during.To, Limit: pageSize}
 	for {
 		page, err := e.deps.Store.Landslides(ctx, q)
 		if err != nil {

@@ -9,40 +9,11 @@ import (
 	"scarp/inference"
 )
 
-// The styles' identifiers.
-const (
-	styleRamp      = "ramp"
-	styleRampFull  = "ramp-full"
-	styleClasses   = "classes"
-	styleValues    = "values"
-	styleSolid     = "solid"
-	styleNatural   = "natural"
-	styleStretched = "stretched"
-	styleOutlined  = "outlined"
-	styleOutline   = "outline"
-)
-
-// The ramp goes from a pale yellow to a deep magenta: lightness falls and hue
-// turns evenly in OKLCH, away from the greens, browns and greys of the land.
+// Colours of what has no probability, and of what legends are written in.
 var (
-	rampLow  = lch{l: 0.95, c: 0.12, h: 108}
-	rampHigh = lch{l: 0.50, c: 0.26, h: 0}
-)
-
-// ramp returns the colour of a probability.
-func ramp(p float64, alpha uint8) color.NRGBA { return mix(rampLow, rampHigh, p).rgb(alpha) }
-
-// classBreaks are the lower ends of the classes of the style classes.
-var classBreaks = []float64{0.1, 0.25, 0.5, 0.75, 0.9}
-
-// Colours of things that are not probabilities.
-var (
-	maskColor    = color.NRGBA{R: 214, G: 0, B: 110, A: 220}
-	hatchColor   = color.NRGBA{R: 52, G: 60, B: 78, A: 170}
-	cloudTint    = color.NRGBA{R: 225, G: 230, B: 238, A: 96}
-	outlineColor = color.NRGBA{R: 178, G: 0, B: 92, A: 255}
-	polygonFill  = color.NRGBA{R: 232, G: 40, B: 140, A: 84}
-	legendInk    = color.NRGBA{R: 30, G: 30, B: 34, A: 255}
+	hatchColor = color.NRGBA{R: 52, G: 60, B: 78, A: 170}
+	cloudTint  = color.NRGBA{R: 225, G: 230, B: 238, A: 96}
+	legendInk  = color.NRGBA{R: 30, G: 30, B: 34, A: 255}
 )
 
 // The indices of a picture of codes beside the probabilities 0 to 250: the
@@ -53,94 +24,160 @@ const (
 	tintIndex  = inference.NotPredicted
 )
 
-// styles lists the styles of each layer, the default first.
-func styles() map[Layer][]StyleInfo {
-	cloud := Legend{Label: "cloud (not mapped)", Color: hatchColor}
-	values := func(what string) StyleInfo {
-		return StyleInfo{ID: styleValues, Title: "Values",
-			Description: what + " as numbers in image/tiff (float, no data is NaN), else as grey from 0 (black) to 1 (white).",
-			Legend:      []Legend{{Label: "0", Color: color.NRGBA{A: 255}}, {Label: "1", Color: color.NRGBA{R: 255, G: 255, B: 255, A: 255}, Value: 1}}}
-	}
-	var gradient []Legend
-	for i := range 11 {
-		p := float64(i) / 10
-		gradient = append(gradient, Legend{Label: fmt.Sprintf("%d %%", i*10), Color: ramp(p, 255), Value: p})
-	}
-	var classes []Legend
-	for i, low := range classBreaks {
-		high := 1.0
-		if i+1 < len(classBreaks) {
-			high = classBreaks[i+1]
+// styled is a style that is ready for drawing.
+type styled struct {
+	Style
+	info StyleInfo
+	// key tells apart what looks different.
+	key string
+}
+
+// styleBook holds the styles of all layers.
+type styleBook struct {
+	all   map[Layer][]*styled
+	infos map[Layer][]StyleInfo
+}
+
+func newStyleBook(s Styles) styleBook {
+	b := styleBook{map[Layer][]*styled{}, map[Layer][]StyleInfo{}}
+	for layer, list := range s {
+		for _, style := range list {
+			ready := &styled{Style: style, key: style.ID + "-" + style.digest()}
+			ready.info = StyleInfo{ID: style.ID, Title: style.Title, Description: style.Description, Kind: style.kind(), Legend: style.legend()}
+			b.all[layer] = append(b.all[layer], ready)
+			b.infos[layer] = append(b.infos[layer], ready.info)
 		}
-		classes = append(classes, Legend{Label: fmt.Sprintf("%.0f-%.0f %%", low*100, high*100), Color: ramp((low+high)/2, 235), Value: low})
 	}
-	image := []StyleInfo{
-		{ID: styleNatural, Title: "True colour", Description: "Red, green and blue (B04, B03, B02) on one scale of reflectance, the same for every event and date."},
-		{ID: styleStretched, Title: "True colour, stretched", Description: "Red, green and blue from the event's own darkest to brightest percent: brings out detail in dim or hazy scenes."},
-	}
-	return map[Layer][]StyleInfo{
-		PreImage: image, PostImage: image,
-		Probability: {
-			{ID: styleRamp, Title: "Probability", Description: "Probability of newly triggered landslide, transparent where it is low: fading in from half the threshold, full from the threshold on.", Legend: append(gradient[:len(gradient):len(gradient)], cloud)},
-			{ID: styleRampFull, Title: "Probability, all values", Description: "Probability of newly triggered landslide from 0 to 1, opaque.", Legend: append(gradient[:len(gradient):len(gradient)], cloud)},
-			{ID: styleClasses, Title: "Probability in classes", Description: "Probability of newly triggered landslide in five classes, transparent below 10 %.", Legend: append(classes, cloud)},
-			values("Probability"),
-		},
-		Mask: {
-			{ID: styleSolid, Title: "Landslide mask", Description: "Where the probability is at or above the threshold.", Legend: []Legend{{Label: "landslide", Color: maskColor, Value: 1}, cloud}},
-			values("Mask"),
-		},
-		Landslides: {
-			{ID: styleOutlined, Title: "Landslides", Description: "Landslide polygons, filled and outlined.", Legend: []Legend{{Label: "landslide", Color: over(polygonFill, opaque(nil))}}},
-			{ID: styleOutline, Title: "Landslide outlines", Description: "Landslide polygons, outlines only.", Legend: []Legend{{Label: "landslide", Color: outlineColor}}},
-		},
-	}
+	return b
 }
 
 // Styles lists a layer's styles, the default first. An unknown layer has none.
-func (e *Engine) Styles(l Layer) []StyleInfo { return e.styles[l] }
+func (e *Engine) Styles(l Layer) []StyleInfo { return e.styles.infos[l] }
 
-// style finds a style; the empty name is the layer's default.
-func (e *Engine) style(l Layer, id string) (*StyleInfo, error) {
-	list, ok := e.styles[l]
+// find finds a style; the empty name is the layer's default.
+func (b styleBook) find(l Layer, id string) (*styled, error) {
+	list, ok := b.all[l]
 	if !ok {
 		return nil, fmt.Errorf("%w %q; there are %v", ErrUnknownLayer, l, Layers())
 	}
 	if id == "" {
-		return &list[0], nil
+		return list[0], nil
 	}
 	ids := make([]string, len(list))
-	for i := range list {
-		if list[i].ID == id {
-			return &list[i], nil
+	for i, s := range list {
+		if s.ID == id {
+			return s, nil
 		}
-		ids[i] = list[i].ID
+		ids[i] = s.ID
 	}
 	return nil, fmt.Errorf("%w %q of layer %s; there are %s", ErrUnknownStyle, id, l, strings.Join(ids, ", "))
 }
 
+// legend lists what a style's colours mean.
+func (s *Style) legend() []Legend {
+	cloud := Legend{Label: "cloud (not mapped)", Color: hatchColor}
+	var list []Legend
+	switch {
+	case s.Ramp != nil:
+		for i := range 11 {
+			p := float64(i) / 10
+			list = append(list, Legend{Label: fmt.Sprintf("%d %%", i*10), Color: s.Ramp.color(p), Value: p})
+		}
+		return append(list, cloud)
+	case len(s.Classes) > 0:
+		for i, c := range s.Classes {
+			label := fmt.Sprintf("%.0f-%.0f %%", c.From*100, s.classEnd(i)*100)
+			if c.Label != "" {
+				label = c.Label + ", " + label
+			}
+			list = append(list, Legend{Label: label, Color: c.Color.rgba, Value: c.From})
+		}
+		return append(list, cloud)
+	case s.Threshold != nil:
+		return []Legend{{Label: s.Threshold.Label, Color: s.Threshold.Color.rgba, Value: 1}, cloud}
+	case s.Values:
+		return []Legend{{Label: "0", Color: color.NRGBA{A: 255}}, {Label: "1", Color: opaque(nil), Value: 1}}
+	case s.Polygons != nil && s.Polygons.Fill != nil:
+		return []Legend{{Label: "landslide", Color: over(s.Polygons.Fill.rgba, opaque(nil))}}
+	case s.Polygons != nil:
+		return []Legend{{Label: "landslide", Color: s.Polygons.Stroke.rgba}}
+	}
+	return nil
+}
+
+// color returns the colour of a probability.
+func (r *RampStyle) color(p float64) color.NRGBA {
+	last := len(r.Stops) - 1
+	if p <= r.Stops[0].Value {
+		return r.Stops[0].Color.rgba
+	}
+	for i := range last {
+		a, b := r.Stops[i], r.Stops[i+1]
+		if p <= b.Value {
+			return between(a.Color, b.Color, (p-a.Value)/(b.Value-a.Value))
+		}
+	}
+	return r.Stops[last].Color.rgba
+}
+
+// classEnd is where a class ends.
+func (s *Style) classEnd(i int) float64 {
+	if i+1 < len(s.Classes) {
+		return s.Classes[i+1].From
+	}
+	return 1
+}
+
+// class finds the class of a probability; -1 is below all.
+func (s *Style) class(p float64) int {
+	for i := len(s.Classes) - 1; i >= 0; i-- {
+		if p >= s.Classes[i].From {
+			return i
+		}
+	}
+	return -1
+}
+
+// className says in which class the first style of classes has a probability;
+// empty where there is no such style or class.
+func (b styleBook) className(p float64) string {
+	for _, s := range b.all[Probability] {
+		if len(s.Classes) == 0 {
+			continue
+		}
+		if i := s.class(p); i >= 0 {
+			return s.Classes[i].Label
+		}
+		return fmt.Sprintf("below %.0f %%", s.Classes[0].From*100)
+	}
+	return ""
+}
+
 // palette gives the colours of a picture of codes.
-func palette(style string, threshold float64) [256]color.NRGBA {
+func (s *Style) palette(threshold float64) [256]color.NRGBA {
 	var p [256]color.NRGBA
 	for i := range int(inference.MaxProbability) + 1 {
 		v := float64(i) / float64(inference.MaxProbability)
-		switch style {
-		case styleRamp:
-			p[i] = ramp(v, uint8(fade(v, threshold)*255+0.5))
-		case styleRampFull:
-			p[i] = ramp(v, 255)
-		case styleClasses:
-			p[i] = classColor(v)
-		case styleSolid:
-			if v >= threshold {
-				p[i] = maskColor
+		switch {
+		case s.Ramp != nil:
+			p[i] = s.Ramp.color(v)
+			if s.Ramp.Fade {
+				p[i].A = uint8(fade(v, threshold)*float64(p[i].A) + 0.5)
 			}
-		case styleValues:
+		case len(s.Classes) > 0:
+			if c := s.class(v); c >= 0 {
+				p[i] = s.Classes[c].Color.rgba
+			}
+		case s.Threshold != nil:
+			if v >= threshold {
+				p[i] = s.Threshold.Color.rgba
+			}
+		case s.Values:
 			g := uint8(v*255 + 0.5)
 			p[i] = color.NRGBA{R: g, G: g, B: g, A: 255}
 		}
 	}
-	if style != styleValues {
+	if !s.Values {
 		p[inference.CloudPre], p[inference.CloudPost], p[inference.CloudBoth] = hatchColor, hatchColor, hatchColor
 		p[tintIndex] = cloudTint
 	}
@@ -154,19 +191,6 @@ func fade(v, threshold float64) float64 {
 	}
 	t := min(max(2*v/threshold-1, 0), 1)
 	return t * t * (3 - 2*t)
-}
-
-func classColor(v float64) color.NRGBA {
-	for i := len(classBreaks) - 1; i >= 0; i-- {
-		if v >= classBreaks[i] {
-			high := 1.0
-			if i+1 < len(classBreaks) {
-				high = classBreaks[i+1]
-			}
-			return ramp((classBreaks[i]+high)/2, 235)
-		}
-	}
-	return color.NRGBA{}
 }
 
 // The lines over cloud, in pixels.

@@ -27,7 +27,7 @@ func (e *Engine) Tile(ctx context.Context, t Tile) (out Rendered, err error) {
 	if t.Scale < 1 || t.Scale > 2 {
 		return Rendered{}, fmt.Errorf("%w: scale %d; tiles come at 1 (256 pixels) and 2 (512 pixels)", ErrBadView, t.Scale)
 	}
-	d, err := e.resolve(ctx, t.Event, t.Layer, t.Model, t.Style, t.Run, t.Format)
+	d, err := e.resolve(ctx, request{t.Event, t.Layer, t.Model, t.Style, t.Run, t.Format, t.Threshold, t.During})
 	if err != nil {
 		return Rendered{}, err
 	}
@@ -79,6 +79,14 @@ func (e *Engine) drawTile(ctx context.Context, d drawing, t Tile, key string) (R
 	return r, nil
 }
 
+// stamp writes a time for a key; nothing where it is open.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.UnixMilli(), 10)
+}
+
 // tileKey names all that a tile's bytes depend on.
 func tileKey(d drawing, t Tile) string {
 	var space [192]byte
@@ -95,10 +103,16 @@ func tileKey(d drawing, t Tile) string {
 		k = append(k, '-')
 	}
 	k = append(append(append(k, '/'), d.layer...), '/')
-	k = append(append(k, d.style...), '/')
+	k = append(append(k, d.style.key...), '/')
 	k = append(append(k, t.MatrixSet...), '/')
 	for _, n := range [...]int{t.Matrix, t.Row, t.Col, t.Scale} {
 		k = append(strconv.AppendInt(k, int64(n), 10), '/')
+	}
+	if d.model != nil && d.threshold != d.model.Manifest.Threshold {
+		k = append(strconv.AppendFloat(append(k, 't'), d.threshold, 'g', -1, 64), '/')
+	}
+	if d.layer == Landslides && !d.during.IsZero() { // for other layers the revision tells
+		k = append(append(append(append(k, stamp(d.during.From)...), ".."...), stamp(d.during.To)...), '/')
 	}
 	return string(append(k, d.finish.format[strings.LastIndexByte(d.finish.format, '/')+1:]...))
 }

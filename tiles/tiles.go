@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"scarp/cache"
+	"scarp/imagery"
 )
 
 // Layer names what of an event is drawn.
@@ -38,6 +39,8 @@ var (
 	ErrOutsideLimits = errors.New("tile outside the limits")
 	ErrBadView       = errors.New("bad view") // empty bbox, size 0 or too large
 	ErrBusy          = errors.New("too many maps are being drawn")
+	// ErrNoImage says that no image of the layer is of the dates asked for.
+	ErrNoImage = imagery.ErrNoScene
 )
 
 // View is a map to draw.
@@ -57,7 +60,18 @@ type View struct {
 	Background  color.Color
 	// Threshold overrides the model's for Mask and for the transparency of Probability; 0 is the model's.
 	Threshold float64
+	// During selects scenes by date.
+	During Span
 }
+
+// Span is a time in which images were acquired, ends inclusive; a zero end is
+// open. The zero Span is all there are. It selects scenes before the event for
+// [PreImage], scenes after it for the other layers, and landslides by the date
+// of the image after.
+type Span struct{ From, To time.Time }
+
+// IsZero says whether the span leaves nothing out.
+func (s Span) IsZero() bool { return s.From.IsZero() && s.To.IsZero() }
 
 // Tile is one tile of a tile matrix set.
 type Tile struct {
@@ -68,6 +82,9 @@ type Tile struct {
 	Matrix, Row, Col  int
 	Format            string // media type; application/vnd.mapbox-vector-tile for Landslides
 	Scale             int    // 1: 256 px, 2: 512 px
+	// Threshold and During are those of a [View].
+	Threshold float64
+	During    Span
 }
 
 // Rendered is an encoded picture or vector tile.
@@ -91,24 +108,43 @@ type Legend struct {
 	Value float64 `json:"value"`
 }
 
+// PointQuery asks what is at a place.
+type PointQuery struct {
+	Event, Model string // the model by name; empty is the event's
+	// Run is that of the landslides; empty is the latest.
+	Run      string
+	Lon, Lat float64
+	// Threshold overrides the model's; 0 is the model's.
+	Threshold float64
+	During    Span // of the images after
+}
+
 // PointInfo says what is at a point, for GetFeatureInfo and pop-ups. Nil means unknown there.
 type PointInfo struct {
-	Lon, Lat          float64
-	Model             string
-	Probability       *float64
+	Lon, Lat    float64
+	Model       string
+	Probability *float64
+	// Class names the probability's class in the first style of classes; empty where there is none.
+	Class             string
 	Reason            string // why there is no probability: "no data", "cloud before", …
 	Landslide         *bool
 	Elevation         *float64 // metres
 	Slope             *float64 // degrees
 	PreDate, PostDate time.Time
-	LandslideIDs      []int64 // polygons of the latest run there
+	Landslides        []PointLandslide // polygons of the run there
+}
+
+// PointLandslide is a landslide at a point.
+type PointLandslide struct {
+	ID   int64
+	Area float64 // m²
 }
 
 // Renderer is what the OGC packages draw with. [Engine] is the real one.
 type Renderer interface {
 	Render(ctx context.Context, v View) (Rendered, error)
 	Tile(ctx context.Context, t Tile) (Rendered, error)
-	Point(ctx context.Context, event, model string, lon, lat float64) (PointInfo, error)
+	Point(ctx context.Context, q PointQuery) (PointInfo, error)
 	// Styles lists a layer's styles, the default first.
 	Styles(l Layer) []StyleInfo
 	// LegendImage draws a legend as PNG.
@@ -122,7 +158,9 @@ type Renderer interface {
 // StyleInfo describes a style.
 type StyleInfo struct {
 	ID, Title, Description string
-	Legend                 []Legend
+	// Kind is ramp, classes, threshold, values, image or polygons.
+	Kind   string
+	Legend []Legend
 }
 
 // MatrixSet is a tile matrix set (OGC 17-083r4).

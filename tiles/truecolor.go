@@ -140,26 +140,24 @@ func newTone(low, high [3]float64, gamma float64) *tone {
 
 const (
 	shoulder = 0.8
-	// Surface reflectance × 10000 that is shown as black and as (about) white.
-	naturalLow, naturalHigh, naturalGamma = 0, 2600, 1.6
-	stretchedGamma                        = 1.3
+	hazeSpan = 2600.0 // of reflectance × 10000
 )
 
 // Top-of-atmosphere reflectance × 10000 that clear air itself adds in red, green and blue.
 var airLight = [3]float64{350, 600, 950}
 
 // tone returns the tone of a side in a style.
-func (e *Engine) tone(ctx context.Context, src imagery.Source, side imagery.Side, style string) (*tone, error) {
+func (e *Engine) tone(ctx context.Context, src imagery.Source, side imagery.Side, style *styled) (*tone, error) {
 	level := src.Level(side)
 	key := toneKey{style: style, level: level}
-	if style == styleStretched {
+	if style.Image.Percentiles != nil {
 		key.revision, key.side = src.Revision(), side
 	}
 	if t, ok := e.tones.Get(key); ok {
 		return t, nil
 	}
 	// A page of tiles asks for it at once: one reads, and not for the first to leave only.
-	t, err, _ := e.measuring.Do(fmt.Sprint(key), func() (any, error) {
+	t, err, _ := e.measuring.Do(fmt.Sprint(key.style.key, key.revision, key.side, key.level), func() (any, error) {
 		t, err := e.makeTone(context.WithoutCancel(ctx), src, side, key)
 		if err == nil {
 			e.tones.Add(key, t)
@@ -173,19 +171,27 @@ func (e *Engine) tone(ctx context.Context, src imagery.Source, side imagery.Side
 }
 
 type toneKey struct {
-	revision     string
-	side         imagery.Side
-	style, level string
+	revision string
+	side     imagery.Side
+	style    *styled
+	level    string
 }
 
 func (e *Engine) makeTone(ctx context.Context, src imagery.Source, side imagery.Side, key toneKey) (*tone, error) {
-	low := [3]float64{naturalLow, naturalLow, naturalLow}
+	style := key.style.Image
+	low := [3]float64{style.Low, style.Low, style.Low}
 	if key.level == "L1C" {
-		low = airLight
+		for k := range low {
+			low[k] += airLight[k]
+		}
 	}
-	high := [3]float64{low[0] + naturalHigh, low[1] + naturalHigh, low[2] + naturalHigh}
-	if key.style != styleStretched {
-		return newTone(low, high, naturalGamma), nil
+	span := style.High - style.Low
+	if style.Percentiles != nil {
+		span = hazeSpan // where nothing can be measured
+	}
+	high := [3]float64{low[0] + span, low[1] + span, low[2] + span}
+	if style.Percentiles == nil {
+		return newTone(low, high, style.Gamma), nil
 	}
 	g := src.Grid()
 	// About 512 pixels across are enough for percentiles, and cost one read an event.
@@ -193,7 +199,7 @@ func (e *Engine) makeTone(ctx context.Context, src imagery.Source, side imagery.
 	if err != nil {
 		return nil, fmt.Errorf("measure the stretch: %w", err)
 	}
-	if first, last, ok := percentiles(w); ok {
+	if first, last, ok := percentiles(w, *style.Percentiles); ok {
 		// Black is each band's own, which takes haze away; the span is common to
 		// all bands, so that hues stay.
 		span := max(last[0]-first[0], last[1]-first[1], last[2]-first[2])
@@ -202,12 +208,12 @@ func (e *Engine) makeTone(ctx context.Context, src imagery.Source, side imagery.
 		}
 		low, high = first, [3]float64{first[0] + span, first[1] + span, first[2] + span}
 	}
-	return newTone(low, high, stretchedGamma), nil
+	return newTone(low, high, style.Gamma), nil
 }
 
-// percentiles returns the 1st and 98th percentile of each band over pixels with
-// data and without cloud; ok is false where there are none.
-func percentiles(w *window) (low, high [3]float64, ok bool) {
+// percentiles returns two percentiles of each band over pixels with data and
+// without cloud; ok is false where there are none.
+func percentiles(w *window, at [2]float64) (low, high [3]float64, ok bool) {
 	for k := range 3 {
 		var counts [toneSize]int
 		total := 0
@@ -223,10 +229,10 @@ func percentiles(w *window) (low, high [3]float64, ok bool) {
 		sum, lowSet := 0, false
 		for dn, n := range counts {
 			sum += n
-			if !lowSet && sum*100 >= total {
+			if !lowSet && float64(sum)*100 >= at[0]*float64(total) && sum > 0 {
 				low[k], lowSet = float64(dn), true
 			}
-			if sum*100 >= total*98 {
+			if float64(sum)*100 >= at[1]*float64(total) {
 				high[k] = float64(dn)
 				break
 			}

@@ -24,7 +24,7 @@ func (e *Engine) finishValues(d drawing, pix []uint8) (data []byte, complete boo
 		}
 	}
 	if d.finish.format != formatTIFF {
-		data, err = e.encoder.indexed(pix, *e.palette(styleValues, 0), d.finish)
+		data, err = e.encoder.indexed(pix, *e.palette(d.style, 0), d.finish)
 		return data, complete, err
 	}
 	values := make([]float32, len(pix))

@@ -14,7 +14,7 @@ import (
 // Its queue is bounded; what does not fit is asked for again by the next view.
 type warmer struct {
 	predictor inference.Predictor
-	sources   imagery.Sources
+	source    func(ctx context.Context, event string, layer Layer, during Span) (imagery.Source, error)
 	log       *slog.Logger
 	queue     chan warmth
 	mu        sync.Mutex
@@ -27,15 +27,16 @@ type warmer struct {
 // source, which its owner may close meanwhile.
 type warmth struct {
 	event, revision string
+	during          Span
 	model           *inference.Model
 	at              inference.BlockIndex
 }
 
 // newWarmer starts a warmer for up to size blocks; with size 0 it does nothing.
-func newWarmer(d Deps, size int) *warmer {
+func newWarmer(d Deps, source func(context.Context, string, Layer, Span) (imagery.Source, error), size int) *warmer {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &warmer{
-		predictor: d.Predictor, sources: d.Sources, log: d.Log,
+		predictor: d.Predictor, source: source, log: d.Log,
 		queue: make(chan warmth, size), queued: make(map[warmth]struct{}, size),
 		stop: stop, done: make(chan struct{}),
 	}
@@ -44,18 +45,18 @@ func newWarmer(d Deps, size int) *warmer {
 }
 
 // offer queues as many of the blocks as fit.
-func (w *warmer) offer(src imagery.Source, m *inference.Model, blocks []inference.BlockIndex) {
+func (w *warmer) offer(d drawing, blocks []inference.BlockIndex) {
 	if cap(w.queue) == 0 || len(blocks) == 0 {
 		return
 	}
-	event, revision := src.Event().ID, src.Revision()
+	event, revision := d.src.Event().ID, d.src.Revision()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, at := range blocks {
 		if len(w.queue) == cap(w.queue) {
 			return
 		}
-		job := warmth{event: event, revision: revision, model: m, at: at}
+		job := warmth{event: event, revision: revision, during: d.during, model: d.model, at: at}
 		if _, ok := w.queued[job]; ok {
 			continue
 		}
@@ -82,7 +83,7 @@ func (w *warmer) run(ctx context.Context) {
 }
 
 func (w *warmer) predict(ctx context.Context, job warmth) error {
-	src, err := w.sources.Source(ctx, job.event)
+	src, err := w.source(ctx, job.event, Probability, job.during)
 	if err != nil {
 		return err
 	}

@@ -66,10 +66,10 @@ func TestOverTheRealParts(t *testing.T) {
 	assert.NotEmpty(t, found)
 	g := src.Grid()
 	lon, lat := project(t, g.EPSG, 4326, g.OriginX+4500, g.OriginY-4500)
-	info, err := f.Point(t.Context(), "synthetic", "", lon, lat)
+	info, err := f.Point(t.Context(), tiles.PointQuery{Event: "synthetic", Lon: lon, Lat: lat})
 	require.NoError(t, err)
 	assert.NotNil(t, info.Probability)
-	assert.Len(t, info.LandslideIDs, 1)
+	assert.Len(t, info.Landslides, 1)
 }
 
 // BenchmarkCold measures a tile whose blocks are not predicted, as a multiple

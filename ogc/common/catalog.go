@@ -81,6 +81,8 @@ type Collection struct {
 	Known  bool
 	// From and To are the first and last acquisition that the layer shows; zero is unknown.
 	From, To time.Time
+	// Dates lists the acquisitions that the layer shows, each once, ascending.
+	Dates []time.Time
 }
 
 // Vector says whether the collection has features.
@@ -183,7 +185,8 @@ func describe(e imagery.Event, l tiles.Layer, p place) Collection {
 		c.Title, c.Description = name+": landslides", "Polygons of newly triggered landslides with area, terrain and probability, of the latest mapping."
 	}
 	if len(dates) > 0 {
-		c.From, c.To = slices.MinFunc(dates, time.Time.Compare), slices.MaxFunc(dates, time.Time.Compare)
+		c.Dates = slices.CompactFunc(slices.SortedFunc(slices.Values(dates), time.Time.Compare), time.Time.Equal)
+		c.From, c.To = c.Dates[0], c.Dates[len(c.Dates)-1]
 	}
 	return c
 }

@@ -95,7 +95,7 @@ func AsProblem(err error) *Problem {
 		return &Problem{Status: statusClientClosed, Title: "Client closed the request"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Problem{Status: http.StatusServiceUnavailable, Detail: "this took longer than the server allows; try again, or ask for less", RetryAfter: 5}
-	case isAny(err, store.ErrNotFound, tiles.ErrOutsideLimits, tiles.ErrUnknownTMS, tiles.ErrUnknownStyle, tiles.ErrUnknownLayer, jobs.ErrNotFound):
+	case isAny(err, store.ErrNotFound, tiles.ErrOutsideLimits, tiles.ErrNoImage, tiles.ErrUnknownTMS, tiles.ErrUnknownStyle, tiles.ErrUnknownLayer, jobs.ErrNotFound):
 		return &Problem{Status: http.StatusNotFound, Detail: err.Error()}
 	case isAny(err, tiles.ErrUnknownFormat, tiles.ErrUnknownCRS, tiles.ErrBadView, inference.ErrUnknownModel, jobs.ErrBadSpec):
 		return &Problem{Status: http.StatusBadRequest, Detail: err.Error()}

@@ -84,11 +84,17 @@ func (source) Bounds() [4]float64     { return Bounds() }
 func (source) Grid() imagery.Grid {
 	return imagery.Grid{EPSG: 32654, OriginX: 573000, OriginY: 4739000, Width: 1700, Height: 1700}
 }
-func (source) Dates(side imagery.Side) []time.Time {
+
+// Dates gives each scene after the event a date, ten days apart.
+func (s source) Dates(side imagery.Side) []time.Time {
 	if side == imagery.Pre {
 		return []time.Time{Day().AddDate(0, -1, 0)}
 	}
-	return []time.Time{Day().AddDate(0, 0, 4)}
+	var dates []time.Time
+	for i := range s.e.Post {
+		dates = append(dates, Day().AddDate(0, 0, 4+10*i))
+	}
+	return dates
 }
 
 // Models is a predictor that only lists models.
@@ -108,9 +114,10 @@ type Renderer struct {
 	// Incomplete makes every picture incomplete.
 	Incomplete bool
 
-	mu       sync.Mutex
-	lastView tiles.View
-	lastTile tiles.Tile
+	mu        sync.Mutex
+	lastView  tiles.View
+	lastTile  tiles.Tile
+	lastPoint tiles.PointQuery
 }
 
 // LastView returns what was drawn last.
@@ -118,6 +125,9 @@ func (r *Renderer) LastView() tiles.View { r.mu.Lock(); defer r.mu.Unlock(); ret
 
 // LastTile returns the tile that was asked for last.
 func (r *Renderer) LastTile() tiles.Tile { r.mu.Lock(); defer r.mu.Unlock(); return r.lastTile }
+
+// LastPoint returns the place that was asked for last.
+func (r *Renderer) LastPoint() tiles.PointQuery { r.mu.Lock(); defer r.mu.Unlock(); return r.lastPoint }
 
 func layerColor(l tiles.Layer) color.NRGBA {
 	return map[tiles.Layer]color.NRGBA{tiles.PreImage: {60, 120, 60, 255}, tiles.PostImage: {120, 90, 60, 255},
@@ -213,10 +223,14 @@ func (r *Renderer) rendered(b []byte, kind string) tiles.Rendered {
 }
 
 // Point implements [tiles.Renderer]: something is known inside the bounds.
-func (r *Renderer) Point(ctx context.Context, event, model string, lon, lat float64) (tiles.PointInfo, error) {
-	if err := r.check(ctx, event, model, "", tiles.Probability); err != nil {
+func (r *Renderer) Point(ctx context.Context, q tiles.PointQuery) (tiles.PointInfo, error) {
+	if err := r.check(ctx, q.Event, q.Model, "", tiles.Probability); err != nil {
 		return tiles.PointInfo{}, err
 	}
+	lon, lat := q.Lon, q.Lat
+	r.mu.Lock()
+	r.lastPoint = q
+	r.mu.Unlock()
 	p := tiles.PointInfo{Lon: lon, Lat: lat, Model: "bbunet"}
 	if b := Bounds(); lon < b[0] || lon > b[2] || lat < b[1] || lat > b[3] {
 		p.Reason = "no data"
@@ -224,13 +238,14 @@ func (r *Renderer) Point(ctx context.Context, event, model string, lon, lat floa
 	}
 	probability, slide, elevation, slope := 0.75, true, 123.0, 25.0
 	p.Probability, p.Landslide, p.Elevation, p.Slope = &probability, &slide, &elevation, &slope
-	p.PreDate, p.PostDate, p.LandslideIDs = Day().AddDate(0, -1, 0), Day().AddDate(0, 0, 4), []int64{1}
+	p.PreDate, p.PostDate, p.Landslides = Day().AddDate(0, -1, 0), Day().AddDate(0, 0, 4), []tiles.PointLandslide{{ID: 1, Area: 500}}
+	p.Class = "high"
 	return p, nil
 }
 
 // Styles implements [tiles.Renderer].
 func (r *Renderer) Styles(l tiles.Layer) []tiles.StyleInfo {
-	style := tiles.StyleInfo{ID: "default", Title: "Default", Description: "The usual look of " + string(l) + ".",
+	style := tiles.StyleInfo{ID: "default", Title: "Default", Kind: "threshold", Description: "The usual look of " + string(l) + ".",
 		Legend: []tiles.Legend{{Label: string(l), Color: layerColor(l)}}}
 	other := style
 	other.ID, other.Title = "plain", "Plain"

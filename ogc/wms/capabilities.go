@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -168,6 +169,7 @@ func (a *API) describe(ctx context.Context, c echo.Context, v version, all []com
 			if col.Known {
 				a.place(&l, v, codes, col.Bounds)
 			}
+			l.setTime(v, col)
 			l.Styles = legends(col)
 			e.Layers = append(e.Layers, l)
 		}
@@ -262,6 +264,25 @@ func (a *API) place(l *layerDoc, v version, codes []int, b [4]float64) {
 			l.Boxes = append(l.Boxes, boxDoc{CRS: name, MinX: x[0], MinY: x[1], MaxX: x[2], MaxY: x[3]})
 		}
 	}
+}
+
+// setTime declares the dimension time: an image's closest date stands in for
+// one that there is not, and without a date all images are drawn as one.
+func (l *layerDoc) setTime(v version, col common.Collection) {
+	if len(col.Dates) == 0 {
+		return
+	}
+	values := make([]string, len(col.Dates))
+	for i, d := range col.Dates {
+		values[i] = common.Instant(d)
+	}
+	all := strings.Join(values, ",")
+	if v == v111 {
+		l.Dimension = &dimensionDoc{Name: "time", Units: "ISO8601"}
+		l.Extent = &extentDoc{"time", col.DefaultTime(), "1", "1", "1", all}
+		return
+	}
+	l.Dimension = &dimensionDoc{"time", "ISO8601", col.DefaultTime(), "1", "1", "1", all}
 }
 
 // legends returns what describes a collection's styles. Legends are drawn once

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 
 	"scarp/ogc/common"
+	"scarp/ogc/pointinfo"
 )
 
 // The capabilities documents of both versions. They differ in the root's name,
@@ -75,6 +76,8 @@ type (
 		Geographic *geographicBox `xml:"EX_GeographicBoundingBox,omitempty"`
 		LatLon     *latLonBox     `xml:"LatLonBoundingBox,omitempty"`
 		Boxes      []boxDoc       `xml:"BoundingBox,omitempty"`
+		Dimension  *dimensionDoc  `xml:"Dimension,omitempty"`
+		Extent     *extentDoc     `xml:"Extent,omitempty"`
 		Styles     []styleDoc     `xml:"Style,omitempty"`
 		Layers     []layerDoc     `xml:"Layer,omitempty"`
 	}
@@ -97,6 +100,24 @@ type (
 		MinY float64 `xml:"miny,attr"`
 		MaxX float64 `xml:"maxx,attr"`
 		MaxY float64 `xml:"maxy,attr"`
+	}
+	// In 1.1.1 a dimension's values stand in an Extent of their own.
+	dimensionDoc struct {
+		Name     string `xml:"name,attr"`
+		Units    string `xml:"units,attr"`
+		Default  string `xml:"default,attr,omitempty"`
+		Multiple string `xml:"multipleValues,attr,omitempty"`
+		Nearest  string `xml:"nearestValue,attr,omitempty"`
+		Current  string `xml:"current,attr,omitempty"`
+		Values   string `xml:",chardata"`
+	}
+	extentDoc struct {
+		Name     string `xml:"name,attr"`
+		Default  string `xml:"default,attr,omitempty"`
+		Multiple string `xml:"multipleValues,attr,omitempty"`
+		Nearest  string `xml:"nearestValue,attr,omitempty"`
+		Current  string `xml:"current,attr,omitempty"`
+		Values   string `xml:",chardata"`
 	}
 	styleDoc struct {
 		Name     string     `xml:"Name"`
@@ -157,6 +178,6 @@ func requests(v version, url string) requestDoc {
 	return requestDoc{
 		Capabilities: operationDoc{[]string{capabilities}, link(url)},
 		Map:          operationDoc{pictures, link(url)},
-		Info:         operationDoc{infoFormats(), link(url)},
+		Info:         operationDoc{pointinfo.Formats(), link(url)},
 	}
 }

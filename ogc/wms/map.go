@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -123,7 +122,11 @@ func (a *API) getMap(c echo.Context, p params, v version) error {
 	}
 	views := make([]tiles.View, len(layers))
 	for i, l := range layers {
-		views[i] = tiles.View{Event: l.col.Event, Layer: l.col.Layer, Style: l.style, Model: p["MODEL"], Run: p["RUN"], EPSG: f.epsg, BBox: f.box,
+		during, err := chooseTime(c, p, l.col)
+		if err != nil {
+			return err
+		}
+		views[i] = tiles.View{During: during, Event: l.col.Event, Layer: l.col.Layer, Style: l.style, Model: p["MODEL"], Run: p["RUN"], EPSG: f.epsg, BBox: f.box,
 			Width: f.width, Height: f.height, Format: format.MediaType(), Transparent: transparent && format != common.JPEG, Background: bg, Threshold: threshold}
 	}
 	var r tiles.Rendered
@@ -226,12 +229,4 @@ func (a *API) getLegendGraphic(c echo.Context, p params) error {
 	}
 	c.Response().Header().Set("Cache-Control", common.Fresh)
 	return common.WriteBytes(c, http.StatusOK, common.PNG.MediaType(), body)
-}
-
-// day writes a date, or nothing where it is not known.
-func day(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.DateOnly)
 }
