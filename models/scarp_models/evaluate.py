@@ -1,22 +1,23 @@
-"""Evaluation on patches: the network, and the simple rules that it has to beat."""
+"""Evaluation on patches: networks and baselines, thresholds chosen on validation data only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 
-from .bbunet import BANDS, BBUnet
+from . import baselines, objects, report
+from .baselines import Scorer
+from .bbunet import BBUnet
 from .data import Batch, PatchSet
-from .metrics import Histogram
-
-Scorer = Callable[[Batch], np.ndarray]
-"""Gives N,1,S,S scores in 0..1, high where a landslide is new."""
-
-_RED, _NIR = BANDS.index("B04"), BANDS.index("B08")
+from .metrics import ROUNDS, Counts, Histogram, codes, step_at
+from .served import TILINGS, Served
 
 
 def bbunet(model: BBUnet) -> Scorer:
@@ -30,37 +31,6 @@ def bbunet(model: BBUnet) -> Scorer:
             return torch.sigmoid(model(*inputs).float()).numpy()
 
     return score
-
-
-def onnx_file(path: Path, threads: int = 2) -> Scorer:
-    """Scores with an exported network in ONNX Runtime: what is shipped is what is judged."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-    def score(batch: Batch) -> np.ndarray:
-        names = ("pre", "post", "dem")
-        feeds = {n: x.numpy() for n, x in zip(names, batch.inputs(), strict=True)}
-        return 1 / (1 + np.exp(-session.run(["logits"], feeds)[0]))
-
-    return score
-
-
-def ndvi_drop(batch: Batch) -> np.ndarray:
-    """Loss of NDVI (0..1 of it), on slopes of at least 10°."""
-    drop = _ndvi(batch.pre) - _ndvi(batch.post)
-    return (drop * (batch.terrain[:, 1:2] >= 10)).clamp(0, 1).numpy()
-
-
-def change_vector(batch: Batch) -> np.ndarray:
-    """Length of the change vector over all bands in reflectance, on slopes of at least 10°; 1 is 1.0."""
-    length = ((batch.post - batch.pre) / 10000).square().sum(1, keepdim=True).sqrt()
-    return (length * (batch.terrain[:, 1:2] >= 10)).clamp(0, 1).numpy()
-
-
-def _ndvi(dn: torch.Tensor) -> torch.Tensor:
-    red, nir = dn[:, _RED : _RED + 1], dn[:, _NIR : _NIR + 1]
-    return (nir - red) / (nir + red).clamp_min(1)
 
 
 def evaluate(scorer: Scorer, sets: Iterable[PatchSet], batch: int = 16) -> Histogram:
@@ -77,32 +47,172 @@ def predict_patches(model: BBUnet, sets: Iterable[PatchSet]) -> Histogram:
     return evaluate(bbunet(model), sets)
 
 
-def tiled(scorer: Scorer, size: int = 256, overlap: int = 64) -> Scorer:
-    """Lets a scorer of ``size`` × ``size`` patches judge larger ones as the server does: reflect-padded,
-    cut into overlapping patches, averaged with cosine weights."""
-    step = size - overlap
-    ramp = np.minimum(np.arange(size) + 0.5, size - np.arange(size) - 0.5) / max(overlap, 1)
-    window = np.sin(np.pi / 2 * np.clip(ramp, 0, 1)) ** 2
-    weight = (window[:, None] * window[None, :]).astype(np.float32)
+@dataclass(frozen=True)
+class Prediction:
+    """What a method says about one patch set: N,S,S arrays, scores as uint8 steps of 1/250, truth and valid boolean."""
 
-    def score(batch: Batch) -> np.ndarray:
-        height, width = batch.pre.shape[-2:]
-        rows, columns = (-(-(n + 2 * overlap - size) // step) * step + size for n in (height, width))
+    steps: np.ndarray
+    truth: np.ndarray
+    valid: np.ndarray
 
-        def pad(x: torch.Tensor) -> torch.Tensor:
-            below, right = rows - height - overlap, columns - width - overlap
-            return torch.nn.functional.pad(x, (overlap, right, overlap, below), mode="reflect")
+    def counts(self) -> Counts:
+        return Counts.of(self.steps, self.truth, self.valid)
 
-        pre, post, terrain = pad(batch.pre), pad(batch.post), pad(batch.terrain)
-        total = np.zeros((len(batch), 1, rows, columns), np.float32)
-        weights = np.zeros((rows, columns), np.float32)
-        for y in range(0, rows - size + 1, step):
-            for x in range(0, columns - size + 1, step):
-                at = (slice(None), slice(None), slice(y, y + size), slice(x, x + size))
-                part = Batch(pre[at], post[at], terrain[at], batch.mask, batch.valid)
-                total[at] += scorer(part) * weight
-                weights[y : y + size, x : x + size] += weight
-        whole = total / np.maximum(weights, 1e-6)
-        return whole[:, :, overlap : overlap + height, overlap : overlap + width]
+    def mask(self, threshold: float) -> np.ndarray:
+        """What is drawn as landslide."""
+        return (self.steps >= step_at(threshold)) & self.valid
 
-    return score
+    def select(self, rows: np.ndarray) -> Prediction:
+        """Some of the patches."""
+        return Prediction(self.steps[rows], self.truth[rows], self.valid[rows])
+
+
+def predict(scorer: Scorer, patches: PatchSet, batch: int = 8) -> Prediction:
+    """Scores every patch of a set."""
+    parts = [(codes(scorer(b)[:, 0]), b.mask.numpy()[:, 0] > 0, b.valid.numpy()[:, 0]) for b in patches.batches(batch)]
+    return Prediction(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+@dataclass(frozen=True)
+class Method:
+    """Something that scores patches, with its threshold from validation data."""
+
+    name: str
+    kind: str  # "network" or "baseline"
+    scorer: Scorer
+    threshold: float
+    note: str = ""
+
+
+def methods(networks: Sequence[Served], validation: Sequence[PatchSet]) -> list[Method]:
+    """The networks, then the baselines, each with the threshold of highest IoU on the validation data."""
+    out = []
+    for network in networks:
+        size = validation[0].mask.shape[-2:]
+        chosen = evaluate(network, validation, batch=8).best().threshold
+        out.append(Method(network.name, "network", network, chosen, network.how(*size)))
+    out += [Method(b.name, "baseline", b.scorer, b.threshold) for b in baselines.fit(validation)]
+    return out
+
+
+def judge(method: Method, prediction: Prediction, data: str, rounds: int = ROUNDS) -> dict[str, Any]:
+    """One row of the results: everything that is measured of a method on some patches."""
+    counts = prediction.counts()
+    total = counts.total()
+    row = {
+        "method": method.name,
+        "kind": method.kind,
+        "note": method.note,
+        "data": data,
+        "patches": len(counts),
+        "landslide_pixels": int(total.positive.sum()),
+        "pixels": int(total.positive.sum() + total.negative.sum()),
+        **total.at(method.threshold).as_dict(),
+        "average_precision": round(total.average_precision(), 4),
+        "intervals": counts.intervals(method.threshold, rounds),
+        "objects": objects.count(prediction.mask(method.threshold), prediction.truth, prediction.valid).table(rounds),
+    }
+    if method.kind == "network":  # a baseline's scores aren't meant as probabilities
+        row |= {"calibration_error": round(total.calibration_error(), 4), "reliability": total.reliability()}
+    else:
+        row["intervals"].pop("calibration_error")
+    return row
+
+
+def regions(patches: PatchSet) -> dict[str, np.ndarray]:
+    """Patches by region, where ``patches.json`` has a list ``region`` with a name for each patch; otherwise empty, for a
+    folder is a region then."""
+    path = patches.folder / "patches.json"
+    names = json.loads(path.read_text()).get("region") if path.exists() else None
+    if not names:
+        return {}
+    if len(names) != len(patches):
+        raise ValueError(f"{path}: region names {len(names)} patches, there are {len(patches)}")
+    every = np.array(names)
+    return {str(name): np.flatnonzero(every == name) for name in sorted(set(names))}
+
+
+def register(commands: argparse._SubParsersAction) -> None:
+    """Adds the command ``evaluate``."""
+    parser = commands.add_parser("evaluate", help="score .onnx files and the baselines on patch sets")
+    add_data_options(parser)
+    parser.add_argument("--model", type=Path, action="append", required=True, help="an exported network; may be repeated")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="resamples of the bootstrap")
+    parser.set_defaults(run=_run)
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """The options that all commands that measure have in common."""
+    parser.add_argument("--validation", type=Path, nargs="+", required=True, help="patches that thresholds are chosen on")
+    parser.add_argument("--test", type=Path, nargs="+", required=True, help="patches never used before")
+    parser.add_argument("--out", type=Path, required=True, help="folder for JSON and report.html")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--tiling", choices=TILINGS, default="auto",
+        help="auto: patches up to the manifest's size in one piece, larger ones as the server cuts them; "
+        "served: always as the server; plain: always in one piece",
+    )  # fmt: skip
+
+
+def unique(folders: Sequence[Path]) -> dict[str, PatchSet]:
+    """Opens patch sets, by names that tell them apart."""
+    names = [f.resolve().name for f in folders]
+    if len(set(names)) < len(names):
+        names = [f"{f.resolve().parent.name}/{f.resolve().name}" for f in folders]
+    return {n: PatchSet(f) for n, f in zip(names, folders, strict=True)}
+
+
+def _run(options: argparse.Namespace) -> None:
+    torch.set_num_threads(options.threads)
+    validation, test = unique(options.validation), unique(options.test)
+    shared = {s.folder.resolve() for s in validation.values()} & {s.folder.resolve() for s in test.values()}
+    if shared:
+        raise ValueError(f"evaluate: {min(shared)} is both validation and test")
+    networks = [Served(p, options.threads, options.tiling) for p in options.model]
+    options.out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    pictures: list[report.Picture] = []
+    print(HEADER)
+    for method in methods(networks, list(validation.values())):
+        for split, sets in (("validation", validation), ("test", test)):
+            for name, patches in sets.items():
+                at = method
+                if method.kind == "network":
+                    at = replace(method, note=method.scorer.how(*patches.mask.shape[-2:]))
+                prediction = predict(at.scorer, patches)
+                parts = {name: None} | {f"{name}: {r}": i for r, i in regions(patches).items()}
+                for data, chosen in parts.items():
+                    part = prediction if chosen is None else prediction.select(chosen)
+                    rows.append(judge(at, part, data, options.rounds) | {"split": split, "region": chosen is not None})
+                    print(line(rows[-1]), flush=True)
+                if method.kind == "network" and split == "test":
+                    pictures += report.choose(at.name, name, patches, prediction, at.threshold)
+    document = {
+        "models": [{"name": n.name, "file": n.path.name, "manifest": n.has_manifest} for n in networks],
+        "validation": sorted(validation),
+        "test": sorted(test),
+        "rounds": options.rounds,
+        "object_rule": f"an object is matched when at least {objects.SHARE:g} of its pixels lie in the other mask",
+        "rows": rows,
+    }
+    (options.out / "evaluation.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    report.write(options.out, "evaluation", report.evaluation(document, pictures))
+    print(f"written: {options.out / 'evaluation.json'}, {options.out / 'report.html'}")
+
+
+HEADER = f"{'method':40} {'data':28} {'thr':>5} {'IoU':>6} {'F1':>6} {'95 %':>13} {'prec':>6} {'rec':>6} {'AP':>6} {'ECE':>6} {'obj.rec':>7} {'obj.prec':>8}"
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row of the printed table."""
+    low, high = row["intervals"]["f1"]
+    every = row["objects"][0]
+
+    def number(x: float | None, width: int) -> str:
+        return f"{'–' if x is None else format(x, '.3f'):>{width}}"
+
+    return (
+        f"{row['method'][:40]:40} {row['data'][:28]:28} {row['threshold']:5.3f} {row['iou']:6.3f} {row['f1']:6.3f} "
+        f"{low:6.3f}–{high:.3f}  {row['precision']:6.3f} {row['recall']:6.3f} {row['average_precision']:6.3f} "
+        f"{number(row.get('calibration_error'), 6)} {number(every['recall'], 7)} {number(every['precision'], 8)}"
+    )
