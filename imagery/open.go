@@ -223,6 +223,22 @@ func (s *source) HasBand(side Side, band string) bool {
 	return slices.ContainsFunc(s.sides[side], func(sc *scene) bool { return sc.layers[band] != nil })
 }
 
+func (s *source) Classified(side Side) Share {
+	n := 0
+	for _, sc := range s.sides[side] {
+		if sc.scl != nil {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return NoScene
+	case len(s.sides[side]):
+		return AllScenes
+	}
+	return SomeScenes
+}
+
 func (s *source) Level(side Side) string {
 	if len(s.sides[side]) == 0 {
 		return ""

@@ -57,6 +57,16 @@ type Window struct {
 	TerrainValid []uint8
 }
 
+// Share says how many scenes of a side have something.
+type Share int
+
+// The shares. A side without scenes has NoScene.
+const (
+	NoScene Share = iota
+	SomeScenes
+	AllScenes
+)
+
 // Source reads windows of one event. It is safe for use by many goroutines.
 type Source interface {
 	// Event returns the event's definition.
@@ -69,7 +79,9 @@ type Source interface {
 	Bounds() [4]float64
 	// HasBand says whether any scene of the side has the band.
 	HasBand(side Side, band string) bool
-	// Level returns L2A or L1C.
+	// Classified says how many scenes of the side have a scene classification, which tells clouds.
+	Classified(side Side) Share
+	// Level returns L2A or L1C, or nothing for a side without scenes.
 	Level(side Side) string
 	// Dates returns the acquisition dates of the side's scenes, earliest first.
 	Dates(side Side) []time.Time

@@ -13,7 +13,9 @@ const pending = NotPredicted
 
 // codes returns a block's pixels at level 0 before prediction: codes where
 // there will be no probability, pending elsewhere; any says whether some are.
-func (b *binding) codes(ctx context.Context, src imagery.Source, m *Model, block imagery.Rect) (pixels []uint8, any bool, err error) {
+func (e *Engine) codes(ctx context.Context, t task, at BlockIndex, u *urgency) (pixels []uint8, any bool, err error) {
+	b, src, m := t.b, t.src, t.m
+	block := imagery.Rect{X: at.Col * BlockSize, Y: at.Row * BlockSize, W: BlockSize, H: BlockSize}
 	pixels = make([]uint8, BlockSize*BlockSize)
 	for i := range pixels {
 		pixels[i] = NoData
@@ -33,6 +35,12 @@ func (b *binding) codes(ctx context.Context, src imagery.Source, m *Model, block
 	var excluded [4]bool
 	for class, name := range map[uint8]string{imagery.ThickCloud: "thick", imagery.ThinCloud: "thin", imagery.Shadow: "shadow"} {
 		excluded[class] = slices.Contains(m.Manifest.Imagery.ExcludeClouds, name)
+	}
+	if w.PreCloud, err = e.findClouds(ctx, t, imagery.Pre, in, at, w.PreCloud, u); err != nil {
+		return nil, false, err
+	}
+	if w.PostCloud, err = e.findClouds(ctx, t, imagery.Post, in, at, w.PostCloud, u); err != nil {
+		return nil, false, err
 	}
 	cloudy := func(classes []uint8, i int) bool { return classes != nil && excluded[classes[i]&3] }
 	for y := range in.H {

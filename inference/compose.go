@@ -14,10 +14,20 @@ import (
 // weighted, in the order of the lattice.
 func (e *Engine) computeBlock(ctx context.Context, t task, at BlockIndex, u *urgency) ([]uint8, error) {
 	block := imagery.Rect{X: at.Col * BlockSize, Y: at.Row * BlockSize, W: BlockSize, H: BlockSize}
-	pixels, any, err := t.b.codes(ctx, t.src, t.m, block)
+	pixels, any, err := e.codes(ctx, t, at, u)
 	if err != nil || !any {
 		return pixels, err
 	}
+	places, patches, err := e.patchesOver(ctx, t, block, pixels, u)
+	if err != nil {
+		return nil, err
+	}
+	blend(pixels, block, t.m, places, patches)
+	return pixels, nil
+}
+
+// patchesOver computes the patches that have a say about any pending pixel of the block.
+func (e *Engine) patchesOver(ctx context.Context, t task, block imagery.Rect, pixels []uint8, u *urgency) ([]place, []patch, error) {
 	places := t.m.Lattice.needed(block, t.src.Grid(), pixels)
 	patches := make([]patch, len(places))
 	g, ctx := errgroup.WithContext(ctx)
@@ -27,11 +37,7 @@ func (e *Engine) computeBlock(ctx context.Context, t task, at BlockIndex, u *urg
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	blend(pixels, block, t.m, places, patches)
-	return pixels, nil
+	return places, patches, g.Wait()
 }
 
 // place is a patch's place in the lattice.

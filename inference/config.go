@@ -1,6 +1,8 @@
 package inference
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
@@ -20,6 +22,10 @@ type Config struct {
 	Models  []*Model
 	// DefaultModel is the name of the model that the empty name means; empty is the first.
 	DefaultModel string
+	// Clouds is how clouds are found (see [CloudModes]); empty is auto. The
+	// network for it is the first of Models with kind cloud; such models are not
+	// listed among those that find landslides.
+	Clouds string
 	// Cache keeps blocks. The engine does not close it.
 	Cache cache.Cache
 
@@ -77,8 +83,12 @@ func NewEngine(c Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new inference engine: %w", err)
 	}
+	models, err := withClouds(c)
+	if err != nil {
+		return nil, fmt.Errorf("new inference engine: %w", err)
+	}
 	e := &Engine{
-		models: c.Models, cache: c.Cache, codec: codec, hooks: c.Hooks, workers: c.Workers,
+		models: models, cache: c.Cache, codec: codec, hooks: c.Hooks, workers: c.Workers,
 		kept:           cache.NewLRU(c.PatchBytes, patchCost),
 		sessions:       newSessions(c.Threads, c.SessionBytes),
 		scheduler:      newScheduler(c.Workers, c.Readers),
@@ -95,6 +105,40 @@ func NewEngine(c Config) (*Engine, error) {
 		e.models = defaultFirst(e.models, def)
 	}
 	return e, nil
+}
+
+// withClouds returns the models that find landslides, which from now on leave
+// out the clouds that the configuration's way finds.
+func withClouds(c Config) ([]*Model, error) {
+	var network *Model
+	var models []*Model
+	for _, m := range c.Models {
+		if m.Manifest.Kind != Cloud {
+			models = append(models, m)
+		} else if network == nil {
+			network = m
+		}
+	}
+	if len(models) == 0 {
+		return nil, errors.New("there is no model that finds landslides")
+	}
+	if c.Clouds == "" {
+		c.Clouds = CloudsAuto
+	}
+	finder, err := newCloudFinder(c.Clouds, network)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range models {
+		own := *m
+		own.clouds = finder
+		if key := finder.key(); key != "" {
+			sum := sha256.Sum256([]byte(m.Digest + key))
+			own.Digest = hex.EncodeToString(sum[:])[:16]
+		}
+		models[i] = &own
+	}
+	return models, nil
 }
 
 func orElse[T int | int64](n *T, fallback T) {

@@ -101,6 +101,9 @@ func loadModel(folder fs.FS, dir string, lattices map[string]LatticeConfig) (*Mo
 	if !ok {
 		override = lattices[""]
 	}
+	if manifest.Kind == Cloud {
+		override.Blend = blendNone // classes can't be blended
+	}
 	lattice, err := newLattice(manifest.Patch, override)
 	if err != nil {
 		reasons = append(reasons, "patch lattice: "+err.Error())

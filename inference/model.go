@@ -25,6 +25,7 @@ type Model struct {
 	prepare  *preparer
 	weights  []float32 // of a patch's used part along an axis
 	channels int       // of the output tensor
+	clouds   *cloudFinder
 }
 
 // Name returns the manifest's name.

@@ -10,7 +10,7 @@ import (
 )
 
 // patch is what a network says over the used part of one patch of the lattice:
-// probabilities in steps of 1/65535, row-major. Patches are kept for the
+// probabilities in steps of 1/65535 (of a cloud network classes), row-major. Patches are kept for the
 // blocks that share them, and rounded whether kept or not.
 type patch []uint16
 
@@ -87,6 +87,9 @@ func (e *Engine) computePatch(ctx context.Context, t task, i, j int, u *urgency)
 		return nil, err
 	}
 	defer e.scheduler.free(s)
+	if t.m.Manifest.Kind == Cloud {
+		return highest(t.m, s.values), nil
+	}
 	return activate(t.m, s.values), nil
 }
 

@@ -20,7 +20,7 @@ type sessions struct {
 	budget  int64
 
 	mu     sync.Mutex
-	open   map[string]*session // by model digest
+	open   map[string]*session // by the digest of the .onnx file
 	uses   int64
 	loaded int64 // bytes
 	closed bool
@@ -48,10 +48,10 @@ func (p *sessions) acquire(ctx context.Context, m *Model) (*session, error) {
 		p.mu.Unlock()
 		return nil, ErrClosed
 	}
-	s, ok := p.open[m.Digest]
+	s, ok := p.open[m.Manifest.Model.SHA256]
 	if !ok {
 		s = &session{ready: make(chan struct{})}
-		p.open[m.Digest] = s
+		p.open[m.Manifest.Model.SHA256] = s
 		go p.load(m, s)
 	}
 	s.refs++
@@ -103,7 +103,7 @@ func (p *sessions) load(m *Model, s *session) {
 	defer p.mu.Unlock()
 	s.s, s.bytes, s.err = loaded, bytes, err
 	if err != nil {
-		delete(p.open, m.Digest) // the next one tries again
+		delete(p.open, m.Manifest.Model.SHA256) // the next one tries again
 	} else {
 		p.loaded += bytes
 	}

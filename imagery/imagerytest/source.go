@@ -43,6 +43,8 @@ type Source struct {
 	Flat bool
 	// Version goes into the revision: set it where two sources differ in a function only.
 	Version string
+	// Unclassified says that no scene has a scene classification; then no cloud is seen either.
+	Unclassified bool
 	// ProcessingLevel is L2A or L1C; empty means L2A.
 	ProcessingLevel string
 	// OnRead, when set, is called at the start of every Read, which fails with
@@ -120,6 +122,14 @@ func (s *Source) missing(side imagery.Side) []string {
 		return s.MissingPre
 	}
 	return s.MissingPost
+}
+
+// Classified says whether clouds are known.
+func (s *Source) Classified(imagery.Side) imagery.Share {
+	if s.Unclassified {
+		return imagery.NoScene
+	}
+	return imagery.AllScenes
 }
 
 // Level returns ProcessingLevel.

@@ -68,12 +68,12 @@ class Graph:
         """0 on ground flatter than 3°, 1 from 8° on."""
         return self.op("Clip", self.mix(x, channels, {channel: degrees / 5}, bias=-0.6), self.weight(0.0), self.weight(1.0))
 
-    def build(self, name: str, inputs: dict[str, int]) -> onnx.ModelProto:
+    def build(self, name: str, inputs: dict[str, int], classes: int = 1) -> onnx.ModelProto:
         def shape(name: str, channels: int) -> onnx.ValueInfoProto:
             return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", channels, "H", "W"])
 
         graph = helper.make_graph(
-            self.nodes, name, [shape(*i) for i in inputs.items()], [shape("logits", 1)], self.weights
+            self.nodes, name, [shape(*i) for i in inputs.items()], [shape("logits", classes)], self.weights
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], producer_name="scarp")
         model.ir_version = 8
@@ -104,6 +104,15 @@ def single_date() -> onnx.ModelProto:
     return g.build("tiny-single", {"image": 14})
 
 
+def clouds() -> onnx.ModelProto:
+    """Bright is cloud, very bright thick cloud, dark in the near infrared shadow; from B04, B03, B08."""
+    g = Graph()
+    kernel = np.zeros((4, 3, 1, 1), np.float32)
+    kernel[1, :2], kernel[2, :2], kernel[3, 2] = 50, 25, -50  # clear, thick, thin, shadow
+    g.op("Conv", "image", g.weight(kernel), g.weight([0, -35, -11, 4]), out="logits")
+    return g.build("tiny-clouds", {"image": 3}, classes=4)
+
+
 def manifest(name: str, sha256: str, kind: str, title: str, level: str, inputs: list[dict]) -> dict:
     return {
         "schema": 1,
@@ -131,12 +140,13 @@ class PlainDumper(yaml.SafeDumper):
         return True
 
 
-def write(folder: str, model: onnx.ModelProto, **fields: object) -> None:
+def write(folder: str, model: onnx.ModelProto, changes: dict | None = None, **fields: object) -> None:
     target = ROOT / folder
     target.mkdir(parents=True, exist_ok=True)
     data = model.SerializeToString(deterministic=True)
     (target / "tiny.onnx").write_bytes(data)
-    document = manifest(folder, hashlib.sha256(data).hexdigest(), **fields)
+    document = manifest(target.name, hashlib.sha256(data).hexdigest(), **fields)
+    document = {k: v for k, v in (document | (changes or {})).items() if v is not None}
     text = yaml.dump(document, Dumper=PlainDumper, sort_keys=False, allow_unicode=True, width=110)
     (target / "manifest.yaml").write_text(text)
 
@@ -184,6 +194,22 @@ def main() -> None:
             }
         ],
     )  # fmt: skip
+    write(
+        "clouds/tiny-clouds",  # a folder deeper, so that most tests do without it
+        clouds(),
+        kind="cloud",
+        title="Tiny cloud rule",
+        level="any",
+        inputs=[
+            {"tensor": "image", "defaults": {"divisor": 10000}, "channels": [{"band": b} for b in ("B04", "B03", "B08")]}
+        ],
+        changes={
+            "output": {"tensor": "logits", "activation": "softmax"},
+            "patch": {"size": 256, "multiple_of": 32, "halo": 0, "overlap": 0, "blend": "none"},
+            "threshold": None,
+            "legend": None,
+        },
+    )
 
 
 if __name__ == "__main__":

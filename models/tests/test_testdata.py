@@ -22,7 +22,7 @@ def made(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["tiny-bitemporal", "tiny-single"])
+@pytest.mark.parametrize("name", ["tiny-bitemporal", "tiny-single", "clouds/tiny-clouds"])
 def test_files_are_what_the_script_makes(made: Path, name: str) -> None:
     for file in ("tiny.onnx", "manifest.yaml"):
         assert (made / name / file).read_bytes() == (ROOT / "inference" / "testdata" / name / file).read_bytes()
