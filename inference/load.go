@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -41,6 +42,7 @@ func ModelsFolder(dir string) (fs.FS, error) {
 func LoadModels(folders []fs.FS, lattices map[string]LatticeConfig) ([]*Model, error) {
 	var models []*Model
 	var refused []error
+	var scratch bytes.Buffer // one for all files: starting takes the memory of the largest, not of all
 	for _, folder := range folders {
 		subs, err := fs.ReadDir(folder, ".")
 		if err != nil {
@@ -51,7 +53,7 @@ func LoadModels(folders []fs.FS, lattices map[string]LatticeConfig) ([]*Model, e
 			if _, err := fs.Stat(folder, path.Join(sub.Name(), manifestName)); errors.Is(err, fs.ErrNotExist) || !sub.IsDir() {
 				continue // not a model's folder
 			}
-			m, err := loadModel(folder, sub.Name(), lattices)
+			m, err := loadModel(folder, sub.Name(), lattices, &scratch)
 			if err != nil {
 				refused = append(refused, err)
 				continue
@@ -69,7 +71,7 @@ func LoadModels(folders []fs.FS, lattices map[string]LatticeConfig) ([]*Model, e
 	return models, errors.Join(refused...)
 }
 
-func loadModel(folder fs.FS, dir string, lattices map[string]LatticeConfig) (*Model, error) {
+func loadModel(folder fs.FS, dir string, lattices map[string]LatticeConfig, scratch *bytes.Buffer) (*Model, error) {
 	at := path.Join(dir, manifestName)
 	refuse := func(reasons ...string) (*Model, error) { return nil, &RefusedError{at, reasons} }
 	content, err := readFile(folder, at, maxManifestBytes)
@@ -81,10 +83,10 @@ func loadModel(folder fs.FS, dir string, lattices map[string]LatticeConfig) (*Mo
 		return nil, err
 	}
 	onnx := sibling(at, manifest.Model.File)
-	graph, err := readFile(folder, onnx, maxModelBytes)
-	if err != nil {
+	if err := readInto(scratch, folder, onnx, maxModelBytes); err != nil {
 		return refuse(fmt.Sprintf("/model/file: %v", err))
 	}
+	graph := scratch.Bytes()
 
 	var reasons []string
 	sum := sha256.Sum256(graph)
@@ -140,12 +142,27 @@ func outputChannels(m *Manifest, g graphIO) int {
 func sibling(file, name string) string { return path.Join(path.Dir(file), name) }
 
 func readFile(folder fs.FS, name string, limit int64) ([]byte, error) {
-	st, err := fs.Stat(folder, name)
+	var b bytes.Buffer
+	err := readInto(&b, folder, name, limit)
+	return b.Bytes(), err
+}
+
+// readInto reads a file into a buffer, in place of what it held.
+func readInto(b *bytes.Buffer, folder fs.FS, name string, limit int64) (err error) {
+	f, err := folder.Open(name)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	st, err := f.Stat()
+	if err != nil {
+		return err
 	}
 	if !st.Mode().IsRegular() || st.Size() > limit {
-		return nil, fmt.Errorf("%s is not a file of at most %d bytes", name, limit)
+		return fmt.Errorf("%s is not a file of at most %d bytes", name, limit)
 	}
-	return fs.ReadFile(folder, name)
+	b.Reset()
+	b.Grow(int(st.Size()) + bytes.MinRead)
+	_, err = b.ReadFrom(io.LimitReader(f, limit))
+	return err
 }

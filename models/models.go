@@ -1,5 +1,6 @@
 // Package models holds the networks that come with Scarp: a folder each, with
-// the .onnx file, its manifest and its card. The folder scarp_models is the
+// the .onnx file, its manifest and its card. A folder that is put beside the
+// others comes with the next build. The folder scarp_models is the
 // Python package that trains, measures and exports them.
 package models
 
@@ -8,7 +9,7 @@ import (
 	"io/fs"
 )
 
-//go:embed all:bbunet
+//go:embed */manifest.yaml */*.onnx */CARD.md
 var files embed.FS
 
 // Files returns the shipped models, a folder each, for inference.LoadModels.

@@ -190,7 +190,7 @@ func (b *Backend) openInference() error {
 		b.Log.Error("models are refused", "error", err)
 	}
 	b.Inference, err = inference.NewEngine(inference.Config{
-		Runtime: runtime, Models: found, DefaultModel: b.Config.DefaultModel, Cache: b.Cache,
+		Runtime: runtime, Models: found, DefaultModel: b.Config.DefaultModel, Clouds: b.Config.Clouds, Cache: b.Cache,
 		Workers: b.Config.Workers, Threads: b.Config.Threads, SessionBytes: b.Config.ModelMemory << 20,
 		Hooks: inference.Hooks{Run: b.metrics.observeRun},
 	})

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"scarp/inference"
 )
 
 // Config is every setting of the server. A setting has one name: the flag
@@ -33,6 +36,7 @@ type Config struct {
 	CacheDisk       int64         `koanf:"cache-disk"`
 	ModelsDir       string        `koanf:"models-dir"`
 	DefaultModel    string        `koanf:"default-model"`
+	Clouds          string        `koanf:"clouds"`
 	ModelMemory     int64         `koanf:"model-memory"`
 	ONNXRuntime     string        `koanf:"onnxruntime"`
 	Workers         int           `koanf:"inference-workers"`
@@ -74,6 +78,7 @@ func Flags(f *pflag.FlagSet) {
 
 	f.String("models-dir", "", "folder with more models, each a folder with manifest.yaml and an .onnx file")
 	f.String("default-model", "bbunet", "model of events that name none")
+	f.String("clouds", "auto", "what finds clouds: scl (scene classifications), network (the cloud network), auto (the network where there is no classification) or none")
 	f.Int64("model-memory", 2048, "MiB that loaded models may take; the least recently used are unloaded")
 	f.String("onnxruntime", "", "path of libonnxruntime.so; empty looks beside the program, in ./build/lib and where the system keeps libraries")
 	f.Int("inference-workers", 0, "patches predicted at the same time; 0 chooses for this machine")
@@ -198,6 +203,9 @@ func (c Config) check() error {
 		if n.value < n.least {
 			bad("%s is %d: want at least %d", n.name, n.value, n.least)
 		}
+	}
+	if !slices.Contains(inference.CloudModes(), c.Clouds) {
+		bad("clouds %q: want one of %s", c.Clouds, strings.Join(inference.CloudModes(), ", "))
 	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		bad("log-format %q: want text or json", c.LogFormat)

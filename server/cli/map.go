@@ -63,7 +63,7 @@ Images are GeoTIFF stacks, folders with a file per band, Sentinel-2 SAFE folders
 	flags.Float64Var(&f.minArea, "min-area", mapping.DefaultMinArea, "m² below which polygons are dropped and holes filled")
 	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "file to write, by its ending .gpkg, .geojson or .tif; repeat it for more")
 	flags.StringVar(&f.probability, "probability", "", "also write the probabilities as this .tif")
-	addSettings(cmd, "config", "models-dir", "default-model", "inference-workers", "inference-threads")
+	addSettings(cmd, "config", "models-dir", "default-model", "clouds", "inference-workers", "inference-threads")
 	return cmd
 }
 

@@ -27,7 +27,7 @@ func openPredictor(cmd *cobra.Command, config server.Config) (inference.Predicto
 		return nil, nil, err
 	}
 	engine, err := inference.NewEngine(inference.Config{
-		Runtime: runtime, Models: models, DefaultModel: config.DefaultModel, Cache: blocks,
+		Runtime: runtime, Models: models, DefaultModel: config.DefaultModel, Clouds: config.Clouds, Cache: blocks,
 		Workers: config.Workers, Threads: config.Threads, SessionBytes: config.ModelMemory << 20,
 	})
 	if err != nil {
