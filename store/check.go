@@ -14,6 +14,7 @@ import (
 	"github.com/peterstace/simplefeatures/geom"
 
 	"scarp/imagery"
+	"scarp/store/filter"
 )
 
 // ErrInvalid is returned (wrapped) for a run, landslide or query that can't be
@@ -135,6 +136,9 @@ const (
 	MaxLimit     = 100_000
 )
 
+// CountLimit is how many matches of a query are counted at most.
+const CountLimit = 10_000
+
 // Normal returns the query with its limit filled in and its times as they are
 // compared, or ErrInvalid when nothing could ever answer it.
 func (q Query) Normal() (Query, error) {
@@ -147,6 +151,14 @@ func (q Query) Normal() (Query, error) {
 	q.Limit = min(q.Limit, MaxLimit)
 	if math.IsNaN(q.MinArea) || math.IsInf(q.MinArea, 0) {
 		return q, fmt.Errorf("%w query: minimum area %v is no number", ErrInvalid, q.MinArea)
+	}
+	if q.Filter != nil {
+		if err := filter.Check(q.Filter, FieldTypes()); err != nil {
+			return q, fmt.Errorf("%w query: %w", ErrInvalid, err)
+		}
+	}
+	if err := q.checkSort(); err != nil {
+		return q, err
 	}
 	if !q.From.IsZero() {
 		q.From = stamp(q.From)
@@ -188,6 +200,11 @@ func (q Query) Boxes() []orb.Bound {
 		{Min: orb.Point{w, s}, Max: orb.Point{180, n}},
 		{Min: orb.Point{-180, s}, Max: orb.Point{e, n}},
 	}
+}
+
+// WholeRun says whether the query selects all landslides of its run.
+func (q Query) WholeRun() bool {
+	return q.BBox == nil && q.Filter == nil && q.MinArea <= 0 && q.From.IsZero() && q.To.IsZero()
 }
 
 // EventJSON is the event's definition as the stores keep it. It refuses what

@@ -4,12 +4,24 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"scarp/store/filter"
 )
 
-// Extent says how many landslides a query matches, and between which ids.
+// Extent says how many landslides a query matches, and between which ids. Of a
+// query that matches more than [CountLimit] only More is told.
 type Extent struct {
 	Matched     int
 	First, Last int64
+	More        bool
+}
+
+// Counted is the extent as Page.Matched has it, of a page with n landslides.
+func (e Extent) Counted(n int) int {
+	if e.More {
+		return -1
+	}
+	return max(e.Matched, n)
 }
 
 // Scan says whether a page is found sooner by looking at landslides in order of
@@ -33,6 +45,7 @@ type countKey struct {
 	boxed    bool
 	from, to time.Time
 	minArea  float64
+	filter   string
 }
 
 type counted struct {
@@ -53,7 +66,7 @@ func NewCounts() *Counts {
 // mark of the run that it resolves to, or else asks count. An empty mark is
 // never remembered.
 func (c *Counts) Extent(q Query, mark string, count func() (Extent, error)) (Extent, error) {
-	key := countKey{mark: mark, boxed: q.BBox != nil, from: q.From, to: q.To, minArea: q.MinArea}
+	key := countKey{mark: mark, boxed: q.BBox != nil, from: q.From, to: q.To, minArea: q.MinArea, filter: filter.Key(q.Filter)}
 	if q.BBox != nil {
 		key.box = *q.BBox
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"scarp/imagery"
+	"scarp/store/filter"
 )
 
 // ErrNotFound is returned (wrapped) when there is no such event, run or landslide.
@@ -78,18 +79,27 @@ type Query struct {
 	From, To time.Time
 	// MinArea in m².
 	MinArea float64
-	// After continues behind the landslide with this id (keyset paging).
-	After int64
+	// Filter selects by the fields of [Fields]; nil selects all.
+	Filter filter.Expr
+	// Sort orders the landslides; those that it leaves equal are in ascending order of id.
+	Sort []SortKey
+	// After continues behind the landslide with this id (keyset paging), whether it
+	// is still there or not. AfterKeys are its values of the fields of Sort.
+	After     int64
+	AfterKeys []any
 	// Limit bounds the page; 0 means [DefaultLimit], more than [MaxLimit] that.
 	Limit int
 }
 
-// Page is a piece of a query's answer in ascending id order.
+// Page is a piece of a query's answer in the query's order.
 type Page struct {
 	Landslides []Landslide
-	// Next is the After of the next page, 0 at the end.
-	Next int64
-	// Matched counts all that the query matches without After and Limit.
+	// Next and NextKeys are the After and AfterKeys of the next page; Next is 0 at the end.
+	Next     int64
+	NextKeys []any
+	// Matched counts all that the query matches without After and Limit; it is
+	// -1 where they are more than [CountLimit] and counting them would cost too
+	// much. Whole runs are always counted.
 	Matched int
 }
 

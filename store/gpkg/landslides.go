@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"scarp/store"
 )
@@ -26,7 +27,10 @@ func (s *Store) Landslides(ctx context.Context, q store.Query) (store.Page, erro
 		if err != nil || run == "" && q.Event != "" {
 			return err
 		}
-		where := newSelection(q, run)
+		where, err := newSelection(q, run)
+		if err != nil {
+			return err
+		}
 		if mark != "" {
 			mark += " " + version
 		}
@@ -34,10 +38,12 @@ func (s *Store) Landslides(ctx context.Context, q store.Query) (store.Page, erro
 		if err != nil {
 			return err
 		}
-		page.Landslides, page.Next, err = where.page(ctx, tx, q, extent)
-		page.Matched = max(extent.Matched, len(page.Landslides))
+		page, err = where.page(ctx, tx, q, extent)
 		return err
 	})
+	if err != nil && strings.Contains(err.Error(), errArithmetic.Error()) {
+		return page, fmt.Errorf("%w query: the numbers of the filter overflow", store.ErrInvalid)
+	}
 	return page, err
 }
 

@@ -8,12 +8,16 @@ import (
 	"github.com/paulmach/orb"
 
 	"scarp/store"
+	"scarp/store/filter"
 )
 
 // selection is what a query matches, without its paging.
 type selection struct {
 	condition // on the attributes
 	boxes     []orb.Bound
+	// near is where the filter's matches lie, for the spatial index.
+	near  *orb.Bound
+	whole bool // all of a run
 }
 
 // condition is a conjunction of SQL terms on the row l of landslides.
@@ -28,8 +32,8 @@ func (c *condition) and(term string, args ...any) {
 }
 
 // newSelection selects from the run, or from every event's latest where it is empty.
-func newSelection(q store.Query, run string) *selection {
-	s := &selection{boxes: q.Boxes()}
+func newSelection(q store.Query, run string) (*selection, error) {
+	s := &selection{boxes: q.Boxes(), whole: q.WholeRun()}
 	if run != "" {
 		s.and(`l.run = ?`, run)
 	} else {
@@ -44,22 +48,40 @@ func newSelection(q store.Query, run string) *selection {
 	if q.MinArea > 0 {
 		s.and(`l.area_m2 >= ?`, q.MinArea)
 	}
-	return s
+	if q.Filter == nil {
+		return s, nil
+	}
+	term, err := filter.Compile(q.Filter, store.FieldTypes(), dialect{})
+	if err != nil {
+		return nil, err
+	}
+	s.and(term.Text, term.Args...)
+	if box, ok := filter.Box(q.Filter); ok && len(s.boxes) == 0 {
+		low, high, _ := box.MinMaxXYs()
+		s.near = &orb.Bound{Min: orb.Point{low.X, low.Y}, Max: orb.Point{high.X, high.Y}}
+	}
+	return s, nil
 }
 
 // indexed answers from the spatial index: it finds the candidates, whose boxes
 // are rounded outwards there; those that it does not show to lie wholly within
 // the box are tested exactly.
 func (s *selection) indexed(columns string) (string, []any) {
+	const candidates = ` FROM rtree_landslides_geom r CROSS JOIN landslides l ON l.id = r.id
+		WHERE r.maxx >= ? AND r.minx <= ? AND r.maxy >= ? AND r.miny <= ? AND `
+	conditions := strings.Join(s.terms, ` AND `)
+	if b := s.near; b != nil {
+		args := []any{b.Min[0], b.Max[0], b.Min[1], b.Max[1]}
+		return `SELECT ` + columns + candidates + conditions, append(args, s.args...)
+	}
 	if len(s.boxes) == 0 {
-		return `SELECT ` + columns + ` FROM landslides l WHERE ` + strings.Join(s.terms, ` AND `), s.args
+		return `SELECT ` + columns + ` FROM landslides l WHERE ` + conditions, s.args
 	}
 	var parts []string
 	var args []any
 	for _, b := range s.boxes {
 		west, south, east, north := b.Min[0], b.Min[1], b.Max[0], b.Max[1]
-		parts = append(parts, `SELECT `+columns+` FROM rtree_landslides_geom r CROSS JOIN landslides l ON l.id = r.id
-			WHERE r.maxx >= ? AND r.minx <= ? AND r.maxy >= ? AND r.miny <= ? AND `+strings.Join(s.terms, ` AND `)+`
+		parts = append(parts, `SELECT `+columns+candidates+conditions+`
 			AND (r.minx >= ? AND r.maxx <= ? AND r.miny >= ? AND r.maxy <= ? OR scarp_intersects(l.geom, ?, ?, ?, ?))`)
 		args = append(args, west, east, south, north)
 		args = append(args, s.args...)
@@ -68,48 +90,98 @@ func (s *selection) indexed(columns string) (string, []any) {
 	return strings.Join(parts, ` UNION `), args // one that is in both boxes counts once
 }
 
-// scanned answers by looking at every landslide in order of id.
-func (s *selection) scanned(columns string) (string, []any) {
-	var tests []string
+// tests are the terms, the bounding box among them as a test of each row.
+func (s *selection) tests() (string, []any) {
+	var boxes []string
 	args := append([]any{}, s.args...)
 	for _, b := range s.boxes {
-		tests = append(tests, `scarp_intersects(l.geom, ?, ?, ?, ?)`)
+		boxes = append(boxes, `scarp_intersects(l.geom, ?, ?, ?, ?)`)
 		args = append(args, b.Min[0], b.Min[1], b.Max[0], b.Max[1])
 	}
-	return `SELECT ` + columns + ` FROM landslides l WHERE ` + strings.Join(s.terms, ` AND `) +
-		` AND (` + strings.Join(tests, ` OR `) + `)`, args
+	text := strings.Join(s.terms, ` AND `)
+	if len(boxes) > 0 {
+		text += ` AND (` + strings.Join(boxes, ` OR `) + `)`
+	}
+	return text, args
 }
 
+// extent counts what is selected, unless it is more than is counted.
 func (s *selection) extent(ctx context.Context, tx *sql.Tx) (e store.Extent, err error) {
 	matches, args := s.indexed(`l.id AS id`)
-	err = tx.QueryRowContext(ctx, `SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM (`+matches+`)`, args...).
-		Scan(&e.Matched, &e.First, &e.Last)
+	limit := store.CountLimit + 1
+	if s.whole {
+		limit = -1
+	}
+	err = tx.QueryRowContext(ctx, `SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM (SELECT id FROM (`+matches+`) LIMIT ?)`,
+		append(append([]any{}, args...), limit)...).Scan(&e.Matched, &e.First, &e.Last)
+	if !s.whole && e.Matched > store.CountLimit {
+		e = store.Extent{More: true}
+	}
 	return e, err
 }
 
+// scanned is how many landslides are looked at for a page before the spatial index is asked.
+const scanned = 20_000
+
 // page reads one landslide more than the limit, to know whether there is a next page.
-func (s *selection) page(ctx context.Context, tx *sql.Tx, q store.Query, e store.Extent) ([]store.Landslide, int64, error) {
-	query := s.indexed
-	if len(s.boxes) > 0 && e.Scan(q.Limit) {
-		query = s.scanned
-	}
-	s.and(`l.id > ?`, max(q.After, e.First-1))
-	text, args := query(`l.id AS id, ` + landslideColumns)
-	rows, err := tx.QueryContext(ctx, text+` ORDER BY id LIMIT ?`, append(append([]any{}, args...), q.Limit+1)...)
+func (s *selection) page(ctx context.Context, tx *sql.Tx, q store.Query, e store.Extent) (store.Page, error) {
+	behind, paged, err := q.Behind(dialect{}, `l.id`)
 	if err != nil {
-		return nil, 0, err
+		return store.Page{}, err
+	}
+	if paged {
+		s.and(behind.Text, behind.Args...)
+	}
+	order := ` ORDER BY ` + q.Order(dialect{}, `l.id`)
+	spatial := len(s.boxes) > 0 || s.near != nil
+	var found []store.Landslide
+	switch {
+	case !spatial || len(q.Sort) == 0 && !e.More && e.Scan(q.Limit):
+		if len(q.Sort) == 0 {
+			s.and(`l.id >= ?`, e.First)
+		}
+		tests, args := s.tests()
+		found, err = read(ctx, tx, q, tests+order, args...)
+	case e.More && q.Indexed():
+		// Where matches abound a page is full soon.
+		tests, args := s.tests()
+		from, fromArgs := s.terms[0], s.args[:strings.Count(s.terms[0], "?")] // the run
+		if paged {
+			from, fromArgs = from+` AND `+behind.Text, append(append([]any{}, fromArgs...), behind.Args...)
+		}
+		all := append(append([]any{}, fromArgs...), scanned)
+		found, err = readFrom(ctx, tx, q, `(SELECT * FROM landslides l WHERE `+from+order+` LIMIT ?) l`, tests+order, append(all, args...)...)
+		if err != nil || len(found) > q.Limit {
+			break
+		}
+		fallthrough
+	default:
+		ids, args := s.indexed(`l.id AS id`)
+		found, err = read(ctx, tx, q, `l.id IN (`+ids+`)`+order, args...)
+	}
+	if err != nil {
+		return store.Page{}, err
+	}
+	return q.Page(found, e), nil
+}
+
+func read(ctx context.Context, tx *sql.Tx, q store.Query, where string, args ...any) ([]store.Landslide, error) {
+	return readFrom(ctx, tx, q, `landslides l`, where, args...)
+}
+
+func readFrom(ctx context.Context, tx *sql.Tx, q store.Query, from, where string, args ...any) ([]store.Landslide, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT l.id AS id, `+landslideColumns+` FROM `+from+` WHERE `+where+` LIMIT ?`, append(append([]any{}, args...), q.Limit+1)...)
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close()
-	var page []store.Landslide
+	var out []store.Landslide
 	for rows.Next() {
-		if len(page) == q.Limit {
-			return page, page[q.Limit-1].ID, nil
-		}
 		l, err := scanLandslide(rows)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		page = append(page, l)
+		out = append(out, l)
 	}
-	return page, 0, rows.Err()
+	return out, rows.Err()
 }

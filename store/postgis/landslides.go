@@ -5,19 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/ewkb"
 	"github.com/paulmach/orb/encoding/wkb"
 
 	"scarp/store"
+	"scarp/store/filter"
 )
 
-var selectLandslide = `SELECT id, ST_AsBinary(geom), ` + strings.TrimPrefix(landslideColumns, "geom, ") + ` FROM scarp.landslides l `
+var selectLandslide = `SELECT id, ST_AsBinary(geom), ` + strings.TrimPrefix(landslideColumns, "geom, ") + ` `
 
 // Landslides answers a query on one state of the database: the page and its
 // count belong together whatever is published meanwhile.
@@ -40,16 +43,19 @@ func (s *Store) Landslides(ctx context.Context, q store.Query) (store.Page, erro
 		if err != nil {
 			return err
 		}
-		page.Landslides, page.Next, err = where.page(ctx, tx, q, extent)
-		page.Matched = max(extent.Matched, len(page.Landslides))
+		page, err = where.page(ctx, tx, q, extent)
 		return err
 	})
+	var pg *pgconn.PgError
+	if q.Filter != nil && errors.As(err, &pg) && slices.Contains([]string{"22003", "22012", "2201F"}, pg.Code) {
+		return page, fmt.Errorf("%w query: the numbers of the filter overflow", store.ErrInvalid)
+	}
 	return page, err
 }
 
 // Landslide reads one landslide.
 func (s *Store) Landslide(ctx context.Context, event string, id int64) (store.Landslide, error) {
-	rows, err := s.pool.Query(ctx, selectLandslide+`WHERE id = $1 AND event = $2`, id, event)
+	rows, err := s.pool.Query(ctx, selectLandslide+`FROM scarp.landslides l WHERE id = $1 AND event = $2`, id, event)
 	if err != nil {
 		return store.Landslide{}, s.explain(fmt.Sprintf("read landslide %d from", id), err)
 	}
@@ -67,21 +73,26 @@ func (s *Store) Landslide(ctx context.Context, event string, id int64) (store.La
 type condition struct {
 	terms   []string
 	args    []any
-	spatial int // the number of the term that is the bounding box, 0 where there is none
+	whole   bool // all of a run
+	spatial int  // the number of the term that is the bounding box, 0 where there is none
 }
 
 // and adds a term in which each ? is one of args.
 func (c *condition) and(term string, args ...any) {
-	for _, arg := range args {
-		c.args = append(c.args, arg)
-		term = strings.Replace(term, "?", fmt.Sprintf("$%d", len(c.args)), 1)
+	var text strings.Builder
+	for i, part := range strings.Split(term, "?") {
+		if i > 0 {
+			text.WriteString("$" + strconv.Itoa(len(c.args)+i))
+		}
+		text.WriteString(part)
 	}
-	c.terms = append(c.terms, term)
+	c.args = append(c.args, args...)
+	c.terms = append(c.terms, text.String())
 }
 
 // selection selects from the run, or from every event's latest where it is empty.
 func selection(q store.Query, run string) (*condition, error) {
-	c := &condition{}
+	c := &condition{whole: q.WholeRun()}
 	if run != "" {
 		c.and(`l.run = ?`, run)
 	} else {
@@ -95,6 +106,13 @@ func selection(q store.Query, run string) (*condition, error) {
 	}
 	if q.MinArea > 0 {
 		c.and(`l.area_m2 >= ?`, q.MinArea)
+	}
+	if q.Filter != nil {
+		term, err := filter.Compile(q.Filter, store.FieldTypes(), dialect{})
+		if err != nil {
+			return nil, err
+		}
+		c.and(term.Text, term.Args...)
 	}
 	return c, c.within(q)
 }
@@ -158,35 +176,63 @@ func shape(b orb.Bound) orb.Geometry {
 	return b.ToPolygon()
 }
 
+// extent counts what is selected, unless it is more than is counted.
 func (c *condition) extent(ctx context.Context, tx pgx.Tx) (e store.Extent, err error) {
-	err = tx.QueryRow(ctx, `SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM scarp.landslides l
-		WHERE `+strings.Join(c.terms, ` AND `), c.args...).Scan(&e.Matched, &e.First, &e.Last)
+	limit := ` LIMIT ` + strconv.Itoa(store.CountLimit+1)
+	if c.whole {
+		limit = ``
+	}
+	err = tx.QueryRow(ctx, `SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM
+		(SELECT id FROM scarp.landslides l WHERE `+strings.Join(c.terms, ` AND `)+limit+`) l`, c.args...).Scan(&e.Matched, &e.First, &e.Last)
+	if !c.whole && e.Matched > store.CountLimit {
+		e = store.Extent{More: true}
+	}
 	return e, err
 }
 
+// scanned is how many landslides are looked at for a page before the spatial index is asked.
+const scanned = 20_000
+
 // page reads one landslide more than the limit, to know whether there is a next page.
-func (c *condition) page(ctx context.Context, tx pgx.Tx, q store.Query, e store.Extent) ([]store.Landslide, int64, error) {
-	after, limit, n := q.After, q.Limit, len(c.args)
+func (c *condition) page(ctx context.Context, tx pgx.Tx, q store.Query, e store.Extent) (store.Page, error) {
+	behind, paged, err := q.Behind(dialect{}, `l.id`)
+	if err != nil {
+		return store.Page{}, err
+	}
+	if paged {
+		c.and(behind.Text, behind.Args...)
+	}
+	order := ` ORDER BY ` + q.Order(dialect{}, `l.id`)
+	limit := ` LIMIT ` + strconv.Itoa(q.Limit+1)
 	terms := slices.Clone(c.terms)
-	if c.spatial > 0 && e.Scan(limit) {
+	if c.spatial > 0 && len(q.Sort) == 0 && !e.More && e.Scan(q.Limit) {
 		// The same truth, but nothing that the spatial index answers: the planner
 		// doesn't know that matches abound, and takes the index on the id so.
 		terms[c.spatial-1] += ` IS TRUE`
-		after = max(after, e.First-1)
+		terms = append(terms, fmt.Sprintf(`l.id >= %d`, e.First))
 	}
-	rows, err := tx.Query(ctx, selectLandslide+`WHERE `+strings.Join(terms, ` AND `)+
-		fmt.Sprintf(` AND l.id > $%d ORDER BY l.id LIMIT $%d`, n+1, n+2), append(append([]any{}, c.args...), after, limit+1)...)
+	if e.More && q.Indexed() {
+		// Where matches abound a page is full soon.
+		first := c.terms[0] // the run
+		if paged {
+			first += ` AND ` + c.terms[len(c.terms)-1]
+		}
+		first = `(SELECT * FROM scarp.landslides l WHERE ` + first + order + ` LIMIT ` + strconv.Itoa(scanned) + `) l`
+		found, err := c.read(ctx, tx, first, terms, order+limit)
+		if err != nil || len(found) > q.Limit {
+			return q.Page(found, e), err
+		}
+	}
+	found, err := c.read(ctx, tx, `scarp.landslides l`, terms, order+limit)
+	return q.Page(found, e), err
+}
+
+func (c *condition) read(ctx context.Context, tx pgx.Tx, from string, terms []string, order string) ([]store.Landslide, error) {
+	rows, err := tx.Query(ctx, selectLandslide+`FROM `+from+` WHERE `+strings.Join(terms, ` AND `)+order, c.args...)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	page, err := pgx.CollectRows(rows, scanLandslide)
-	if err != nil || len(page) == 0 {
-		return nil, 0, err
-	}
-	if len(page) > limit {
-		return page[:limit], page[limit-1].ID, nil
-	}
-	return page, 0, nil
+	return pgx.CollectRows(rows, scanLandslide)
 }
 
 // known returns a date in UTC; zero where there is none.

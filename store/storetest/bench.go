@@ -15,7 +15,7 @@ import (
 // the first page of a query and the pages after it, whose count is known.
 func Benchmark(b *testing.B, s store.Store) {
 	const n = 100_000
-	landslides := scattered(n)
+	landslides := Scattered(n)
 	require.NoError(b, s.PutEvent(b.Context(), Event("e")))
 	b.Run("publish", func(b *testing.B) {
 		for b.Loop() {
@@ -52,8 +52,8 @@ func ask(b *testing.B, s store.Store, q store.Query) store.Page {
 	return page
 }
 
-// scattered are n twelve-cornered polygons within 2° × 2°.
-func scattered(n int) []store.Landslide {
+// Scattered are n twelve-cornered polygons within 2° × 2°.
+func Scattered(n int) []store.Landslide {
 	corners := orb.Ring{{0, 0}, {1, 0}, {1, .3}, {1.4, .3}, {1.4, 1}, {1.2, 1}, {1.2, 1.5}, {.7, 1.5}, {.7, .8}, {.3, .8}, {.3, .5}, {0, .5}, {0, 0}}
 	random := rand.New(rand.NewPCG(1, 2))
 	out := make([]store.Landslide, n)

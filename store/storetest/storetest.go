@@ -36,6 +36,12 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"time and area filter":                                timeAndArea,
 		"filters combine, and count what they match":          combined,
 		"bad queries are refused":                             badQueries,
+		"every operator of filters selects":                   filters,
+		"filters combine with everything else":                filtersCombine,
+		"bad filters are refused":                             badFilters,
+		"sorted pages follow each other without gaps":         sorting,
+		"pages stay right while landslides come and go":       pagingWhileChanging,
+		"what is too much is not counted":                     countLimit,
 		"readers see whole runs only":                         readersDuringPublish,
 		"writers do not lose each other's work":               concurrentWriters,
 	}
@@ -116,7 +122,7 @@ func all(t *testing.T, s store.Store, q store.Query) []store.Landslide {
 			require.Len(t, out, page.Matched)
 			return out
 		}
-		q.After = page.Next
+		q.After, q.AfterKeys = page.Next, page.NextKeys
 	}
 	t.Fatal("paging does not end")
 	return nil

@@ -1,0 +1,4 @@
+-- The largest landslides of a run are found first: maps of large areas show no others.
+
+-- +goose Up
+CREATE INDEX landslides_area ON scarp.landslides (run, area_m2 DESC, id);

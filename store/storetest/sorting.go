@@ -1,0 +1,120 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"scarp/store"
+)
+
+func sorting(t *testing.T, s store.Store) {
+	publish(t, s, NewRun("run", "e", 1), varied())
+	for name, test := range map[string]struct {
+		sort []store.SortKey
+		want []float64
+	}{
+		"descending":               {[]store.SortKey{{Field: "area_m2", Descending: true}}, []float64{6, 5, 4, 3, 2, 1}},
+		"ties by id":               {[]store.SortKey{{Field: "slope_mean_deg", Descending: true}}, []float64{3, 6, 2, 5, 1, 4}},
+		"two fields":               {[]store.SortKey{{Field: "slope_mean_deg"}, {Field: "area_m2", Descending: true}}, []float64{4, 1, 5, 2, 6, 3}},
+		"no value last":            {[]store.SortKey{{Field: "delta_ndvi_mean"}}, []float64{5, 4, 3, 2, 1, 6}},
+		"no value last downwards":  {[]store.SortKey{{Field: "delta_ndvi_mean", Descending: true}}, []float64{1, 2, 3, 4, 5, 6}},
+		"texts by code point":      {[]store.SortKey{{Field: "model"}}, []float64{6, 2, 4, 3, 1, 5}},
+		"truths":                   {[]store.SortKey{{Field: "cloud_adjacent"}}, []float64{2, 4, 6, 1, 3, 5}},
+		"times":                    {[]store.SortKey{{Field: "pre_date"}}, []float64{5, 4, 3, 2, 1, 6}},
+		"times and truths and ids": {[]store.SortKey{{Field: "cloud_adjacent", Descending: true}, {Field: "post_date", Descending: true}, {Field: "id"}}, []float64{5, 3, 1, 4, 2, 6}},
+		"ids downwards":            {[]store.SortKey{{Field: "id", Descending: true}}, []float64{6, 5, 4, 3, 2, 1}},
+	} {
+		for _, limit := range []int{1, 2, 4, 6, 7} {
+			assert.Equal(t, test.want, areas(all(t, s, store.Query{Event: "e", Sort: test.sort, Limit: limit})), "%s, pages of %d", name, limit)
+		}
+	}
+}
+
+// pagingWhileChanging deletes the landslide that a page ended with, deletes
+// ones before it and adds others, as people with a GIS do: who pages on sees
+// every landslide that was there all the time once.
+func pagingWhileChanging(t *testing.T, s store.Store) {
+	for _, sort := range [][]store.SortKey{nil, {{Field: "area_m2", Descending: true}}, {{Field: "probability_max"}, {Field: "area_m2"}}} {
+		// Runs are replaced as a whole, so that what is there all the time is told by its area.
+		name := fmt.Sprint("run ", sort)
+		landslides := Landslides(12)
+		publish(t, s, NewRun(name, "e", 1), landslides)
+		q := store.Query{Event: "e", Run: name, Sort: sort, Limit: 3}
+		page, err := s.Landslides(t.Context(), q)
+		require.NoError(t, err)
+		seen := areas(page.Landslides)
+		q.After, q.AfterKeys = page.Next, page.NextKeys
+		gone := page.Landslides[2].Area
+		// The run comes again with new ids, without the landslide that the page ended with.
+		kept := make([]store.Landslide, 0, 12)
+		for _, l := range landslides {
+			if l.Area != gone {
+				kept = append(kept, l)
+			}
+		}
+		publish(t, s, NewRun(name, "e", 1), kept)
+		if sort == nil {
+			continue // ids are what it is sorted by; new ones come behind
+		}
+		for page.Next != 0 {
+			page, err = s.Landslides(t.Context(), q)
+			require.NoError(t, err)
+			seen = append(seen, areas(page.Landslides)...)
+			q.After, q.AfterKeys = page.Next, page.NextKeys
+		}
+		assert.ElementsMatch(t, areas(landslides), seen, name)
+	}
+}
+
+func countLimit(t *testing.T, s store.Store) {
+	const n = store.CountLimit + 500
+	publish(t, s, NewRun("run", "e", 1), Scattered(n))
+	page, err := s.Landslides(t.Context(), store.Query{Event: "e", Limit: 10})
+	require.NoError(t, err)
+	assert.Equal(t, n, page.Matched, "a whole run is counted")
+	whole := areas(read(t, s, store.Query{Event: "e", Limit: 6000}))
+	require.Len(t, whole, n)
+	smallest := slices.Sorted(slices.Values(whole))
+	box := &[4]float64{130, 30, 140, 40}
+	for name, q := range map[string]store.Query{
+		"box":            {BBox: box},
+		"filter":         {Filter: parsed(t, "area_m2 > 0")},
+		"spatial filter": {Filter: parsed(t, "S_INTERSECTS(geometry, BBOX(130, 30, 140, 40))")},
+		"two boxes":      {BBox: &[4]float64{130, 30, -170, 40}},
+	} {
+		q.Event, q.Limit = "e", 6000
+		page, err := s.Landslides(t.Context(), q)
+		require.NoError(t, err)
+		assert.Equal(t, -1, page.Matched, name)
+		assert.Equal(t, whole, areas(read(t, s, q)), name)
+		q.Sort = []store.SortKey{{Field: "area_m2", Descending: true}}
+		got := areas(read(t, s, q))
+		slices.Reverse(got)
+		assert.Equal(t, smallest, got, name+", largest first")
+	}
+	few := store.Query{Event: "e", BBox: box, Filter: parsed(t, "id < 0 OR area_m2 > 5500")}
+	page, err = s.Landslides(t.Context(), few)
+	require.NoError(t, err)
+	assert.Equal(t, page.Matched, len(page.Landslides))
+}
+
+// read reads the query's pages one after the other, counted or not.
+func read(t *testing.T, s store.Store, q store.Query) []store.Landslide {
+	t.Helper()
+	var out []store.Landslide
+	for range 1000 {
+		page, err := s.Landslides(t.Context(), q)
+		require.NoError(t, err)
+		out = append(out, page.Landslides...)
+		if page.Next == 0 {
+			return out
+		}
+		q.After, q.AfterKeys = page.Next, page.NextKeys
+	}
+	t.Fatal("paging does not end")
+	return nil
+}
