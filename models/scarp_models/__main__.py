@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import evaluate, exporting, mixtures, negatives, training
+from . import ablations, edge, evaluate, exporting, mixtures, negatives, training
 from .checkpoint import CheckpointError
 
 
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scarp_models", description="Networks for Scarp.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (training, mixtures, negatives, evaluate, exporting):
+    for module in (training, mixtures, negatives, evaluate, ablations, edge, exporting):
         module.register(commands)
     return parser
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,9 @@ import torch
 
 from . import baselines, objects, report
 from .baselines import Scorer
-from .bbunet import BBUnet
 from .data import Batch, PatchSet
 from .metrics import ROUNDS, Counts, Histogram, codes, step_at
 from .served import TILINGS, Served
-
-
-def bbunet(model: BBUnet) -> Scorer:
-    """Scores with a PyTorch network, in bfloat16: for the curve during training."""
-    model = model.eval().to(memory_format=torch.channels_last)
-
-    @torch.no_grad()
-    def score(batch: Batch) -> np.ndarray:
-        inputs = [x.contiguous(memory_format=torch.channels_last) for x in batch.inputs()]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return torch.sigmoid(model(*inputs).float()).numpy()
-
-    return score
 
 
 def evaluate(scorer: Scorer, sets: Iterable[PatchSet], batch: int = 16) -> Histogram:
@@ -40,11 +26,6 @@ def evaluate(scorer: Scorer, sets: Iterable[PatchSet], batch: int = 16) -> Histo
         for part in patches.batches(batch):
             histogram.add(scorer(part), part.mask.numpy() > 0, part.valid.numpy())
     return histogram
-
-
-def predict_patches(model: BBUnet, sets: Iterable[PatchSet]) -> Histogram:
-    """Shorthand for :func:`evaluate` with a PyTorch network."""
-    return evaluate(bbunet(model), sets)
 
 
 @dataclass(frozen=True)
@@ -67,9 +48,15 @@ class Prediction:
         return Prediction(self.steps[rows], self.truth[rows], self.valid[rows])
 
 
-def predict(scorer: Scorer, patches: PatchSet, batch: int = 8) -> Prediction:
-    """Scores every patch of a set."""
-    parts = [(codes(scorer(b)[:, 0]), b.mask.numpy()[:, 0] > 0, b.valid.numpy()[:, 0]) for b in patches.batches(batch)]
+def predict(
+    scorer: Scorer, patches: PatchSet, batch: int = 8, change: Callable[[Batch, int], Batch] = lambda b, first: b
+) -> Prediction:
+    """Scores every patch of a set; ``change`` is done to each batch before, given the number of its first patch."""
+    parts, first = [], 0
+    for original in patches.batches(batch):
+        b = change(original, first)
+        parts.append((codes(scorer(b)[:, 0]), b.mask.numpy()[:, 0] > 0, b.valid.numpy()[:, 0]))
+        first += len(b)
     return Prediction(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

@@ -7,8 +7,9 @@ Two rules work on a network's probabilities and need no training: :class:`Runout
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from torch.nn import functional
 PIXEL = 10.0
 """Ground size of a pixel in metres."""
 
+Rule = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+"""Scores H,W, terrain 3,H,W (elevation in m, slope in degrees first) and threshold → scores H,W."""
+
 _NEIGHBOURS = np.ones((3, 3), bool)
 
 
@@ -27,9 +31,10 @@ class Runout:
     """Keeps a component of a mask only where a landslide could have come from and gone to.
 
     It must have a source: ground of at least ``source`` degrees among its pixels, or within ``reach`` pixels of it and
-    no lower than its own highest pixel less a pixel's relief. And it must have run downhill: from its highest to its
-    lowest pixel at a travel angle of at least ``travel`` degrees (components of a few pixels, whose angle the DEM
-    doesn't tell, are excused). Others have their scores multiplied by ``damp``: 0 drops them.
+    no lower than its own highest pixel less a pixel's relief. And it must have run downhill: its relief over its length,
+    from the highest pixel to the one that is farthest from it, must be a travel angle of at least ``travel`` degrees
+    (components of a few pixels, whose angle the DEM doesn't tell, are excused). Others have their scores multiplied by
+    ``damp``: 0 drops them.
     """
 
     source: float = 15.0
@@ -64,9 +69,9 @@ class Runout:
             return False
         if np.count_nonzero(inside) < self.smallest:
             return True
-        ends = [np.argwhere(heights == h)[0] for h in (top, bottom)]
-        run = PIXEL * float(np.hypot(*(ends[0] - ends[1])))
-        return top - bottom >= math.tan(math.radians(self.travel)) * run and top > bottom
+        at = np.argwhere(inside)
+        length = PIXEL * float(np.hypot(*(at - np.argwhere(heights == top)[0]).T).max())
+        return top - bottom >= math.tan(math.radians(self.travel)) * length
 
 
 def gentleness(slope: Tensor, angle: float, width: float) -> Tensor:
@@ -76,7 +81,7 @@ def gentleness(slope: Tensor, angle: float, width: float) -> Tensor:
 
 def reweigh(probability: np.ndarray, slope: np.ndarray, angle: float, width: float = 3.0) -> np.ndarray:
     """Multiplies the odds of a landslide by a prior that falls from 1 on steep ground to 0 on flat ground."""
-    prior = 1 - gentleness(torch.from_numpy(np.ascontiguousarray(slope)), angle, width).numpy()
+    prior = 1 / (1 + np.exp((angle - slope) / width))
     return probability * prior / (probability * prior + 1 - probability + 1e-9)
 
 
@@ -95,10 +100,17 @@ def slope_prior(
     return (functional.softplus(logits.float()) * weight * keep).sum() / keep.sum().clamp_min(1)
 
 
-def variants() -> Iterator[tuple[str, Runout | float]]:
-    """The settings that validation data choose from: rules by component, and angles for :func:`reweigh`."""
-    for source in (10.0, 15.0, 20.0):
-        for damp in (0.0, 0.5):
-            yield f"runout, source ≥ {source:g}°, factor {damp:g}", Runout(source=source, damp=damp)
-    for angle in (5.0, 10.0, 15.0):
-        yield f"slope prior, half at {angle:g}°", angle
+def rules() -> Iterator[tuple[str, str, Rule]]:
+    """The settings that validation data choose from: kind, name and the rule itself."""
+    for source in (5.0, 10.0, 15.0, 20.0):
+        for travel in (0.0, 5.0, 10.0):
+            name = f"runout-consistent: source of {source:g}°, travel angle {travel:g}°"
+            yield "runout", name, Runout(source, travel)
+    for angle in (2.0, 5.0, 10.0, 15.0):
+        yield "prior", f"slope prior: odds halved at {angle:g}°", partial(_reweighed, angle)
+
+
+def _reweighed(angle: float, score: np.ndarray, terrain: np.ndarray, threshold: float) -> np.ndarray:
+    if not terrain[:2].any():
+        return score
+    return reweigh(score, terrain[1], angle)

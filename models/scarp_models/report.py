@@ -98,9 +98,9 @@ def write(folder: Path, section: str, body: str) -> None:
     """Puts a section into ``folder/report.html``, in place of an older one of the same name."""
     path = folder / "report.html"
     old = path.read_text() if path.exists() else ""
-    sections = dict(re.findall(r"<!-- section (\w+) -->\n(.*?)\n<!-- end -->", old, re.S))
+    sections = dict(re.findall(r"<!-- section (\S+) -->\n(.*?)\n<!-- end -->", old, re.S))
     sections[section] = body
-    ordered = sorted(sections, key=lambda s: ORDER.index(s) if s in ORDER else len(ORDER))
+    ordered = sorted(sections, key=lambda s: (ORDER.index(s.split("_")[0]), s))
     content = "\n".join(f"<!-- section {s} -->\n{sections[s]}\n<!-- end -->" for s in ordered)
     path.write_text(
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Scarp: measured networks</title><style>{_STYLE}</style>\n'
@@ -164,6 +164,63 @@ def evaluation(document: dict[str, Any], pictures: Sequence[Picture]) -> str:
             f"<figcaption><b>{html.escape(p.why)}</b>, {html.escape(p.caption)}</figcaption></figure>"
         )
     return "\n".join(parts)
+
+
+TITLES = {
+    "intact": "",
+    "bands": "Bands missing",
+    "inputs": "Inputs off",
+    "resolution": "Coarser images",
+    "cloud": "Cloud",
+    "registration": "Dates apart",
+    "season": "Season gap",
+    "size": "Patch size",
+    "physics": "Physics on top of the network",
+}
+
+
+def ablations(document: dict[str, Any]) -> str:
+    """The section of ``ablate``."""
+    rows = document["rows"]
+    parts = [
+        f"<h2>What {html.escape(document['model'])} owes to its inputs</h2>",
+        f"<p>On {html.escape(', '.join(document['test']))}; threshold {document['threshold']:.3f}, from intact patches of "
+        f"{html.escape(', '.join(document['validation']))}. In parentheses: 95 % intervals by bootstrap over patches, those of differences paired. "
+        "Best F1 is what the threshold that suits the changed patches best would give: no result, for nobody knows it, but it tells lost information from shifted probabilities.</p>",
+    ]
+    head = ("variant", "F1", "difference to intact", "IoU", "precision", "recall", "AP", "best F1", "patches")
+    intact = [r for r in rows if r["part"] == "intact"]
+    for part in dict.fromkeys(r["part"] for r in rows if r["part"] != "intact"):
+        body = []
+        for r in intact + [r for r in rows if r["part"] == part]:
+            d = r.get("difference")
+            delta = f"{d['f1']:+.3f} ({d['interval'][0]:+.3f} to {d['interval'][1]:+.3f})" if d else None
+            measures = (r["iou"], r["precision"], r["recall"], r["average_precision"], r["f1_at_best_threshold"])
+            body.append((r["variant"], ranged(r["f1"], r["intervals"]["f1"]), delta, *measures, r["patches"]))
+        parts.append(f"<h3>{TITLES.get(part, part)}</h3>" + table(head, body))
+    return "\n".join(parts)
+
+
+def edge(document: dict[str, Any]) -> str:
+    """The section of ``edge``."""
+    rows = document["rows"]
+    accurate = any("f1" in r for r in rows)
+    head = ["network", "precision", "file MB", "threads", "patch", "median ms", "5–95 % ms", f"time / {rows[0]['model']}", "peak MB", "of that the network's"]
+    head += ["threshold", "F1", f"difference to {rows[0]['model']}"] if accurate else []
+    body = []
+    for r in rows:
+        low, high = r["spread_ms"]
+        cells: list[object] = [r["model"], r["precision"], f"{r['file_mb']:.1f}", r["threads"], r["size"], f"{r['median_ms']:.1f}", f"{low:.1f}–{high:.1f}"]
+        cells += [f"{r['ratio']:.2f}", f"{r['peak_mb']:.0f}", f"{r['network_mb']:.0f}"]
+        if accurate:
+            d = r["difference"]
+            cells += [r["threshold"], ranged(r["f1"], r["interval"]), f"{d[0]:+.4f} ({d[1]:+.4f} to {d[2]:+.4f})"]
+        body.append(cells)
+    return (
+        f"<h2>Time and memory</h2><p>{html.escape(document['machine'])}. ONNX Runtime {html.escape(document['onnxruntime'])} on the CPU, one patch at a time, "
+        f"{document['runs']} runs of each network in turn with the others, so that whatever else the machine does meets all of them; ratios are medians over "
+        "turns. Peak memory is that of a process of its own that loads the network and runs it, before and without what the server needs.</p>" + table(head, body, left=(0, 1))
+    )
 
 
 def _scores(data: str, rows: Sequence[dict[str, Any]]) -> str:

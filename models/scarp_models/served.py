@@ -154,8 +154,8 @@ class Served:
         """The input tensors of raw patches. A band that holds nothing but 0 in a patch, or a terrain that does, is
         absent: the network gets what the manifest says for that."""
         sides = {"pre": batch.pre.numpy(), "post": batch.post.numpy()}
-        empty = {k: v[:, RED] == 0 for k, v in sides.items()}
         gone = {k: ~v.any(axis=(2, 3)) for k, v in sides.items()}
+        empty = {k: _empty(v, gone[k]) for k, v in sides.items()}
         terrain = batch.terrain.numpy()
         flat = ~np.nan_to_num(terrain, nan=1).any(axis=(1, 2, 3))
         return {
@@ -221,6 +221,12 @@ def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _empty(dn: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    """N,H,W: where there is no data, told by B04 or, where that band is absent, by the first one that isn't."""
+    witness = np.where(gone[:, RED], np.argmin(gone, axis=1), RED)
+    return dn[np.arange(len(dn)), witness] == 0
 
 
 def _inherit(channel: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,11 @@ def test_images_go_on_mirrored() -> None:
     assert reflect(-7, 3, 3).tolist() == [1, 2, 1]
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def batch(patches: Path) -> Batch:
     return PatchSet(patches).batch(np.arange(8))
