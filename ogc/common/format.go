@@ -22,6 +22,13 @@ const (
 	WebP     Format = "webp"
 	TIFF     Format = "tiff"
 	MVT      Format = "mvt"
+	JSONFG   Format = "jsonfg"
+	// GeoJSONSeq is one GeoJSON feature after the other (RFC 8142).
+	GeoJSONSeq Format = "geojsonseq"
+	CSV        Format = "csv"
+	GPKG       Format = "gpkg"
+	FlatGeobuf Format = "fgb"
+	Parquet    Format = "parquet"
 )
 
 // MediaType returns the format's media type, without a charset.
@@ -49,8 +56,43 @@ func (f Format) MediaType() string {
 		return "image/tiff"
 	case MVT:
 		return "application/vnd.mapbox-vector-tile"
+	case JSONFG:
+		return "application/vnd.ogc.fg+json"
+	case GeoJSONSeq:
+		return "application/geo+json-seq"
+	case CSV:
+		return "text/csv"
+	case GPKG:
+		return "application/geopackage+sqlite3"
+	case FlatGeobuf:
+		return "application/flatgeobuf"
+	case Parquet:
+		return "application/vnd.apache.parquet"
 	}
 	return ""
+}
+
+// Title names the format for people.
+func (f Format) Title() string {
+	switch f {
+	case GeoJSON:
+		return "GeoJSON"
+	case HTML:
+		return "HTML"
+	case JSONFG:
+		return "JSON-FG"
+	case GeoJSONSeq:
+		return "GeoJSON text sequence"
+	case CSV:
+		return "CSV"
+	case GPKG:
+		return "GeoPackage"
+	case FlatGeobuf:
+		return "FlatGeobuf"
+	case Parquet:
+		return "GeoParquet"
+	}
+	return strings.ToUpper(string(f))
 }
 
 // names lists what f may be set to for the format, beside its media type.
@@ -68,6 +110,12 @@ func (f Format) names() []string {
 		return []string{"tiff", "tif", "geotiff"}
 	case MVT:
 		return []string{"mvt", "pbf"}
+	case FlatGeobuf:
+		return []string{"fgb", "flatgeobuf"}
+	case GPKG:
+		return []string{"gpkg", "geopackage"}
+	case Parquet:
+		return []string{"parquet", "geoparquet"}
 	}
 	return []string{string(f)}
 }
@@ -89,6 +137,12 @@ func (f Format) mediaTypes() []string {
 		return []string{"application/vnd.mapbox-vector-tile", "application/x-protobuf"}
 	case TileJSON:
 		return []string{"application/vnd.mapbox.tile+json"}
+	case JSONFG:
+		return []string{"application/vnd.ogc.fg+json", "application/fg+json"}
+	case FlatGeobuf:
+		return []string{"application/flatgeobuf", "application/vnd.flatgeobuf"}
+	case Parquet:
+		return []string{"application/vnd.apache.parquet", "application/x-parquet"}
 	}
 	return []string{f.MediaType()}
 }
