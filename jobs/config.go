@@ -34,6 +34,14 @@ type Config struct {
 	// TempDir is for the mosaics; empty means the system's.
 	TempDir string
 
+	// Processes are what can be executed beside mapping, by id.
+	Processes map[string]Process
+	// Callbacks sends news of jobs to who asked for them; nil refuses them.
+	Callbacks Callbacks
+	// CallbackBackoff is how long to wait after a callback failed for the first
+	// time; three times as long after each further one. 0 means 10 seconds.
+	CallbackBackoff time.Duration
+
 	// Workers is how many tasks (batches of blocks, or finishings) run at once
 	// in this process; 0 means 2, below 0 none: a machine that only submits.
 	Workers int
@@ -80,6 +88,7 @@ func (c Config) withDefaults() (Config, error) {
 	orElse(&c.Retention, 30*24*time.Hour)
 	orElse(&c.TaskTimeout, 30*time.Minute)
 	orElse(&c.Lease, 30*time.Second)
+	orElse(&c.CallbackBackoff, 10*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -117,11 +126,22 @@ func (c Config) river(e *Engine) (*river.Config, error) {
 	if err := river.AddWorkerSafely(rc.Workers, &worker{engine: e}); err != nil {
 		return nil, fmt.Errorf("set up the job queue: %w", err)
 	}
+	if err := river.AddWorkerSafely(rc.Workers, caller{engine: e}); err != nil {
+		return nil, fmt.Errorf("set up the job queue: %w", err)
+	}
 	if c.Workers > 0 {
-		rc.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: c.Workers}}
+		rc.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: c.Workers}, callbackQueue: {MaxWorkers: callbacksAtOnce}}
+		// Processes have queues of their own: people wait for their answers, which
+		// come in seconds, while mapping takes hours.
+		for id, p := range c.Processes {
+			rc.Queues[id] = river.QueueConfig{MaxWorkers: max(p.Parallel, 1), FetchPollInterval: 250 * time.Millisecond}
+		}
 	}
 	return rc, nil
 }
+
+// callbacksAtOnce bounds the callbacks that are sent at the same time.
+const callbacksAtOnce = 8
 
 // quiet drops what River tells below warnings: a job's own log says what matters.
 func quiet(l *slog.Logger) *slog.Logger { return slog.New(warnings{l.Handler()}) }

@@ -42,7 +42,9 @@ type tx interface {
 	// query calls scan for every row.
 	query(ctx context.Context, query string, args []any, scan func(row) error) error
 	// enqueue adds tasks and returns their ids in the queue.
-	enqueue(ctx context.Context, tasks []task, priority int) ([]int64, error)
+	enqueue(ctx context.Context, queue string, tasks []task, priority int) ([]int64, error)
+	// notify adds a callback.
+	notify(ctx context.Context, c callbackTask) error
 	// cancel takes a task out of the queue, or tells its worker to stop.
 	cancel(ctx context.Context, queueID int64) error
 }
@@ -73,10 +75,10 @@ type riverTx[T any] struct {
 	client *river.Client[T]
 }
 
-func (t riverTx[T]) enqueue(ctx context.Context, tasks []task, priority int) ([]int64, error) {
+func (t riverTx[T]) enqueue(ctx context.Context, queue string, tasks []task, priority int) ([]int64, error) {
 	params := make([]river.InsertManyParams, len(tasks))
 	for i, args := range tasks {
-		params[i] = river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Priority: priority}}
+		params[i] = river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Queue: queue, Priority: priority}}
 	}
 	inserted, err := t.client.InsertManyTx(ctx, t.raw, params)
 	if err != nil {
@@ -87,6 +89,13 @@ func (t riverTx[T]) enqueue(ctx context.Context, tasks []task, priority int) ([]
 		ids[i] = r.Job.ID
 	}
 	return ids, nil
+}
+
+func (t riverTx[T]) notify(ctx context.Context, c callbackTask) error {
+	if _, err := t.client.InsertTx(ctx, t.raw, c, &river.InsertOpts{Queue: callbackQueue, MaxAttempts: callbackAttempts}); err != nil {
+		return fmt.Errorf("add a callback to the queue: %w", err)
+	}
+	return nil
 }
 
 func (t riverTx[T]) cancel(ctx context.Context, queueID int64) error {

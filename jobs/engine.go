@@ -19,10 +19,10 @@ import (
 	"scarp/store"
 )
 
-// Process is the id of the one process that the engine carries out.
-const Process = "map-landslides"
+// MapLandslides is the id of the process that maps landslides.
+const MapLandslides = "map-landslides"
 
-// Engine runs mapping jobs from a queue. It is safe for use by many goroutines.
+// Engine runs mapping jobs, and those of other processes, from a queue. It is safe for use by many goroutines.
 //
 // A job is planned when it is submitted, into batches of blocks; any worker of
 // any machine takes any batch, and the blocks land in the predictor's cache.
@@ -35,6 +35,7 @@ type Engine struct {
 	name   string // of this process as a worker
 
 	stopping atomic.Bool
+	news     atomic.Pointer[func(context.Context, Job) (News, error)]
 	cancel   context.CancelFunc // ends the upkeep
 	upkeep   errgroup.Group
 
@@ -116,16 +117,33 @@ func (e *Engine) Submit(ctx context.Context, s Spec, request json.RawMessage) (J
 	if err != nil {
 		return Job{}, err
 	}
-	id, err := uuid.NewV7()
+	id, err := newID()
 	if err != nil {
-		return Job{}, fmt.Errorf("make a job's id: %w", err)
+		return Job{}, err
 	}
 	rec := record{
-		Job: Job{ID: id.String(), Process: Process, Spec: s, Request: request, BlocksPlanned: len(plan.Blocks),
+		Job: Job{ID: id, Process: MapLandslides, Spec: s, Request: request, BlocksPlanned: len(plan.Blocks),
 			Message: fmt.Sprintf("accepted: %d blocks of event %s with model %s %s", len(plan.Blocks), s.Event, plan.Model.Name(), plan.Model.Manifest.Version)},
 		Revision: plan.Source.Revision(), Model: plan.Model.Name(), Digest: plan.Model.Digest,
 	}
-	err = e.queue.inTx(ctx, func(t tx) error {
+	if rec, err = e.record(ctx, rec, plan.Warnings); err != nil {
+		return Job{}, fmt.Errorf("submit a job for event %q: %w", s.Event, err)
+	}
+	return rec.Job, nil
+}
+
+// newID makes a job's id; ids ascend with time.
+func newID() (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("make a job's id: %w", err)
+	}
+	return id.String(), nil
+}
+
+// record puts a new job into the queue, unless too many wait (ErrBusy), and returns it as it was recorded.
+func (e *Engine) record(ctx context.Context, rec record, warnings []string) (record, error) {
+	err := e.queue.inTx(ctx, func(t tx) error {
 		unfinished := 0
 		if err := t.query(ctx, `SELECT COUNT(*) FROM scarp_job WHERE status IN ('accepted', 'running')`, nil, func(r row) error {
 			return r.Scan(&unfinished)
@@ -138,18 +156,16 @@ func (e *Engine) Submit(ctx context.Context, s Spec, request json.RawMessage) (J
 		if err := insertJob(ctx, t, rec, e.config.BatchBlocks); err != nil {
 			return err
 		}
-		for _, warning := range plan.Warnings {
+		for _, warning := range warnings {
 			if err := addLog(ctx, t, rec.ID, "mind: "+warning); err != nil {
 				return err
 			}
 		}
+		var err error
 		rec, err = readRecord(ctx, t, rec.ID)
 		return err
 	})
-	if err != nil {
-		return Job{}, fmt.Errorf("submit a job for event %q: %w", s.Event, err)
-	}
-	return rec.Job, nil
+	return rec, err
 }
 
 // plan resolves a spec. model overrides the spec's where a job has been
@@ -227,7 +243,7 @@ func (e *Engine) Dismiss(ctx context.Context, id string) (Job, error) {
 	var rec record
 	stopped := false
 	err := e.queue.inTx(ctx, func(t tx) (err error) {
-		if stopped, err = endJob(ctx, t, id, Dismissed, "dismissed"); err != nil {
+		if stopped, err = endJob(ctx, t, id, Dismissed, "dismissed", false); err != nil {
 			return err
 		}
 		rec, err = readRecord(ctx, t, id)

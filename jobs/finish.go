@@ -61,7 +61,10 @@ func (a *attempt) step(ctx context.Context, progress int, message string) error 
 		if _, err := t.exec(ctx, `UPDATE scarp_job SET progress = ?, message = ? WHERE id = ?`, progress, message, a.task.Job); err != nil {
 			return err
 		}
-		return addLog(ctx, t, a.task.Job, message)
+		if err := addLog(ctx, t, a.task.Job, message); err != nil {
+			return err
+		}
+		return tellSubscriber(ctx, t, a.task.Job, Running)
 	})
 	a.engine.changed(a.task.Job)
 	return err
@@ -74,27 +77,39 @@ func (a *attempt) succeed(ctx context.Context, id string, s store.Summary) error
 	if err != nil {
 		return fmt.Errorf("record the summary of job %s: %w", id, err)
 	}
-	message := mapping.Describe(s)
+	err = a.end(ctx, id, mapping.Describe(s), "summary", string(summary))
+	if errors.Is(err, errDismissed) {
+		return errors.Join(err, a.takeBack(ctx, id))
+	}
+	return err
+}
+
+// end makes the job successful, with a value for a column of its record. It
+// returns errDismissed where the job has ended otherwise.
+func (a *attempt) end(ctx context.Context, id, message, column, value string) error {
 	n := int64(0)
-	err = a.engine.queue.inTx(ctx, func(t tx) (err error) {
-		n, err = t.exec(ctx, `UPDATE scarp_job SET status = 'successful', progress = 100, message = ?, summary = ?, finished = {now}, updated = {now}
-			WHERE id = ? AND status = 'running'`, message, string(summary), id)
+	err := a.engine.queue.inTx(ctx, func(t tx) (err error) {
+		n, err = t.exec(ctx, `UPDATE scarp_job SET status = 'successful', progress = 100, message = ?, `+column+` = ?, finished = {now}, updated = {now}
+			WHERE id = ? AND status = 'running'`, message, value, id)
 		if err != nil || n == 0 {
 			return err
 		}
 		if _, err := t.exec(ctx, `UPDATE scarp_job_task SET complete = 1 WHERE job = ? AND n = ?`, id, a.task.N); err != nil {
 			return err
 		}
-		return addLog(ctx, t, id, message)
+		if err := addLog(ctx, t, id, message); err != nil {
+			return err
+		}
+		return tellSubscriber(ctx, t, id, Successful)
 	})
 	if err != nil {
 		return err
 	}
 	a.engine.changed(id)
-	if n > 0 {
-		return nil
+	if n == 0 {
+		return errDismissed
 	}
-	return errors.Join(errDismissed, a.takeBack(ctx, id))
+	return nil
 }
 
 // takeBack removes the run and the results of a job that was dismissed or has

@@ -62,7 +62,7 @@ const (
 // Job is a job's record. It outlives the work and a restart.
 type Job struct {
 	ID      string
-	Process string // map-landslides
+	Process string // map-landslides, or the id of another process
 	Spec    Spec
 	// Request keeps what the client asked for beside Spec (its outputs and their
 	// transmission), opaque to this package.
@@ -74,8 +74,12 @@ type Job struct {
 	Log                                 []LogLine
 	BlocksDone, BlocksPlanned           int
 	Created, Started, Updated, Finished time.Time // zero where not yet
-	// Summary is set when successful.
+	// Summary is set when a mapping is successful.
 	Summary *store.Summary
+	// Outputs lists what a successful job of another process keeps.
+	Outputs []Kept
+	// BadInputs says that a failed job failed because of its inputs.
+	BadInputs bool
 }
 
 // LogLine is one step of a job, kept also when it fails.
@@ -108,15 +112,25 @@ type Result struct {
 // Filter selects jobs.
 type Filter struct {
 	Status []Status
-	Event  string
-	Limit  int // 0 means 100
-	Offset int
+	// Processes by id; none means all.
+	Processes []string
+	Event     string
+	Limit     int // 0 means 100
+	Offset    int
 }
 
 // Service is what the OGC packages and the command line use. [Engine] is the real one.
 type Service interface {
 	// Submit checks the spec (ErrBadSpec, ErrBusy) and records the job durably before it returns.
 	Submit(ctx context.Context, s Spec, request json.RawMessage) (Job, error)
+	// Execute does the same for a process other than mapping, with its inputs as JSON.
+	Execute(ctx context.Context, process string, inputs, request json.RawMessage) (Job, error)
+	// CheckSubscriber refuses (ErrBadSpec) what Subscribe would refuse.
+	CheckSubscriber(s Subscriber) error
+	// Subscribe has somebody told of a job's progress and end, once each.
+	Subscribe(ctx context.Context, id string, s Subscriber) error
+	// Tell sets what makes the news that subscribers are sent.
+	Tell(news func(ctx context.Context, j Job) (News, error))
 	Job(ctx context.Context, id string) (Job, error)
 	// Jobs lists jobs, newest first, and says how many the filter matches.
 	Jobs(ctx context.Context, f Filter) (jobs []Job, matched int, err error)

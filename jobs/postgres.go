@@ -104,6 +104,11 @@ func (q *postgresQueue) reclaim(ctx context.Context, lease time.Duration) (int64
 	if err != nil {
 		return 0, fmt.Errorf("put back tasks of dead workers: %w", err)
 	}
+	// A callback takes a minute at most; River's own rescue would wait for hours.
+	if _, err := q.pool.Exec(ctx, `UPDATE river_job SET state = 'available' WHERE kind = 'callback' AND state = 'running' AND attempted_at < now() - make_interval(secs => $1)`,
+		(2*callbackTimeout + lease).Seconds()); err != nil {
+		return 0, fmt.Errorf("put back callbacks of dead workers: %w", err)
+	}
 	return tag.RowsAffected(), nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/riverqueue/river"
+
 	"scarp/store"
 )
 
@@ -17,13 +19,13 @@ type record struct {
 }
 
 const recordColumns = `id, process, spec, request, revision, model, digest, status, progress, message,
-	blocks_done, blocks_planned, created, started, updated, finished, summary`
+	blocks_done, blocks_planned, created, started, updated, finished, summary, outputs, bad_inputs`
 
 func scanRecord(r row) (rec record, err error) {
-	var spec, request, status, summary string
-	var created, started, updated, finished int64
+	var spec, request, status, summary, outputs string
+	var created, started, updated, finished, badInputs int64
 	if err := r.Scan(&rec.ID, &rec.Process, &spec, &request, &rec.Revision, &rec.Model, &rec.Digest, &status, &rec.Progress, &rec.Message,
-		&rec.BlocksDone, &rec.BlocksPlanned, &created, &started, &updated, &finished, &summary); err != nil {
+		&rec.BlocksDone, &rec.BlocksPlanned, &created, &started, &updated, &finished, &summary, &outputs, &badInputs); err != nil {
 		return rec, err
 	}
 	if err := json.Unmarshal([]byte(spec), &rec.Spec); err != nil {
@@ -38,6 +40,12 @@ func scanRecord(r row) (rec record, err error) {
 			return rec, fmt.Errorf("job %s: its summary: %w", rec.ID, err)
 		}
 	}
+	if outputs != "" {
+		if err := json.Unmarshal([]byte(outputs), &rec.Outputs); err != nil {
+			return rec, fmt.Errorf("job %s: its outputs: %w", rec.ID, err)
+		}
+	}
+	rec.BadInputs = badInputs == 1
 	rec.Status = Status(status)
 	rec.Created, rec.Started, rec.Updated, rec.Finished = micros(created), micros(started), micros(updated), micros(finished)
 	return rec, nil
@@ -99,12 +107,16 @@ func insertJob(ctx context.Context, t tx, rec record, batchBlocks int) error {
 	for n := 0; n*batchBlocks < rec.BlocksPlanned; n++ {
 		tasks = append(tasks, task{Job: rec.ID, N: n})
 	}
-	ids, err := t.enqueue(ctx, tasks, batchPriority)
+	queue := river.QueueDefault
+	if rec.Process != MapLandslides {
+		queue, tasks = rec.Process, []task{{Job: rec.ID}}
+	}
+	ids, err := t.enqueue(ctx, queue, tasks, batchPriority)
 	if err != nil {
 		return err
 	}
 	for n, id := range ids {
-		blocks := min(batchBlocks, rec.BlocksPlanned-n*batchBlocks)
+		blocks := max(0, min(batchBlocks, rec.BlocksPlanned-n*batchBlocks))
 		if _, err := t.exec(ctx, `INSERT INTO scarp_job_task (job, n, blocks, queue_id) VALUES (?, ?, ?, ?)`, rec.ID, n, blocks, id); err != nil {
 			return err
 		}
@@ -127,8 +139,14 @@ func listJobs(ctx context.Context, t tx, f Filter) (jobs []Job, matched int, err
 	if f.Event != "" {
 		where, args = where+" AND event = ?", append(args, f.Event)
 	}
+	if len(f.Processes) > 0 {
+		where += " AND process IN (" + marks(len(f.Processes)) + ")"
+		for _, p := range f.Processes {
+			args = append(args, p)
+		}
+	}
 	if len(f.Status) > 0 {
-		where += " AND status IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(f.Status)), ", ") + ")"
+		where += " AND status IN (" + marks(len(f.Status)) + ")"
 		for _, s := range f.Status {
 			args = append(args, string(s))
 		}
@@ -149,14 +167,24 @@ func listJobs(ctx context.Context, t tx, f Filter) (jobs []Job, matched int, err
 	return jobs, matched, err
 }
 
+// marks are n placeholders of arguments.
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
 // endJob ends a job that has not ended yet, takes its tasks out of the queue and says whether it did.
-func endJob(ctx context.Context, t tx, id string, status Status, message string) (bool, error) {
-	n, err := t.exec(ctx, `UPDATE scarp_job SET status = ?, message = ?, finished = {now}, updated = {now}
-		WHERE id = ? AND status IN ('accepted', 'running')`, string(status), message, id)
+func endJob(ctx context.Context, t tx, id string, status Status, message string, badInputs bool) (bool, error) {
+	bad := 0
+	if badInputs {
+		bad = 1
+	}
+	n, err := t.exec(ctx, `UPDATE scarp_job SET status = ?, message = ?, bad_inputs = ?, finished = {now}, updated = {now}
+		WHERE id = ? AND status IN ('accepted', 'running')`, string(status), message, bad, id)
 	if err != nil || n == 0 {
 		return false, err
 	}
 	if err := addLog(ctx, t, id, message); err != nil {
+		return false, err
+	}
+	if err := tellSubscriber(ctx, t, id, status); err != nil {
 		return false, err
 	}
 	var ids []int64

@@ -79,29 +79,39 @@ func (e *Engine) upload(ctx context.Context, key, path, mediaType string) error 
 
 // deleteResults removes what a job has kept.
 func (e *Engine) deleteResults(ctx context.Context, id string) error {
-	for o := range outputs {
-		if err := e.config.Results.Delete(ctx, resultKey(id, o)); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-			return fmt.Errorf("remove output %s of job %s: %w", o, id, err)
+	files := e.config.Results.List(&blob.ListOptions{Prefix: "results/" + id + "/"})
+	for {
+		file, err := files.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = e.config.Results.Delete(ctx, file.Key)
+		}
+		if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+			return fmt.Errorf("remove the results of job %s: %w", id, err)
 		}
 	}
-	return nil
 }
 
 // Result opens an output of a successful job.
 func (e *Engine) Result(ctx context.Context, id string, o Output) (*Result, error) {
-	file, ok := outputs[o]
-	if !ok {
-		return nil, fmt.Errorf("%w: there is no output %q", ErrNotFound, o)
-	}
 	job, err := e.Job(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	file, ok := outputs[o]
+	if !ok && job.Process == MapLandslides {
+		return nil, fmt.Errorf("%w: there is no output %q", ErrNotFound, o)
 	}
 	switch job.Status {
 	case Accepted, Running:
 		return nil, fmt.Errorf("%w: job %s is %s (%d %%)", ErrNotReady, id, job.Status, job.Progress)
 	case Failed, Dismissed:
 		return nil, fmt.Errorf("%w with results: job %s has %s: %s", ErrNotFound, id, job.Status, job.Message)
+	}
+	if job.Process != MapLandslides {
+		return e.keptResult(ctx, job, o)
 	}
 	r, err := e.config.Results.NewReader(ctx, resultKey(id, o), nil)
 	if gcerrors.Code(err) == gcerrors.NotFound {

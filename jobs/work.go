@@ -55,7 +55,7 @@ func (w *worker) Work(ctx context.Context, r *river.Job[task]) error {
 		}
 		return river.JobCancel(err)
 	default:
-		e.config.Logger.Warn("a task of a mapping job is tried again", "job", a.task.Job, "task", a.task.N, "attempt", r.Attempt, "error", err)
+		e.config.Logger.Warn("a task of a job is tried again", "job", a.task.Job, "task", a.task.N, "attempt", r.Attempt, "error", err)
 		e.note(ctx, a.task.Job, fmt.Sprintf("attempt %d failed, trying again: %v", r.Attempt, err))
 		return err
 	}
@@ -84,7 +84,7 @@ type attempt struct {
 func (a *attempt) try(ctx context.Context, n int) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			a.engine.config.Logger.Error("panic in a mapping job", "job", a.task.Job, "panic", p, "stack", string(debug.Stack()))
+			a.engine.config.Logger.Error("panic in a job", "job", a.task.Job, "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("%w: %v", errPanic, p)
 		}
 	}()
@@ -100,6 +100,9 @@ func (a *attempt) try(ctx context.Context, n int) (err error) {
 	go func() { defer close(beating); a.beat(ctx) }()
 	defer func() { stop(); <-beating }()
 
+	if rec.Process != MapLandslides {
+		return interrupted(ctx, a.run(ctx, rec))
+	}
 	plan, err := a.engine.plan(ctx, rec.Spec, rec.Model)
 	if err != nil {
 		return err
@@ -112,6 +115,11 @@ func (a *attempt) try(ctx context.Context, n int) (err error) {
 	} else {
 		err = a.predict(ctx, plan)
 	}
+	return interrupted(ctx, err)
+}
+
+// interrupted adds to an error why its context ended.
+func interrupted(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return fmt.Errorf("%w (%w)", cause, err)
 	}
@@ -124,12 +132,16 @@ func (a *attempt) claim(ctx context.Context) (rec record, finish, complete bool,
 		if err := a.lock(ctx, t); err != nil {
 			return err
 		}
-		started, err := t.exec(ctx, `UPDATE scarp_job SET status = 'running', started = {now}, message = 'predicting' WHERE id = ? AND status = 'accepted'`, a.task.Job)
+		started, err := t.exec(ctx, `UPDATE scarp_job SET status = 'running', started = {now},
+			message = CASE WHEN process = 'map-landslides' THEN 'predicting' ELSE 'running' END WHERE id = ? AND status = 'accepted'`, a.task.Job)
 		if err != nil {
 			return err
 		}
 		if started > 0 {
 			if err := addLog(ctx, t, a.task.Job, "started"); err != nil {
+				return err
+			}
+			if err := tellSubscriber(ctx, t, a.task.Job, Running); err != nil {
 				return err
 			}
 		}
@@ -205,7 +217,7 @@ func (a *attempt) enqueueFinish(ctx context.Context, t tx) error {
 	if err != nil || n == 0 {
 		return err
 	}
-	ids, err := t.enqueue(ctx, []task{{Job: a.task.Job, N: tasks}}, finishPriority)
+	ids, err := t.enqueue(ctx, river.QueueDefault, []task{{Job: a.task.Job, N: tasks}}, finishPriority)
 	if err != nil {
 		return err
 	}
@@ -226,17 +238,20 @@ func (a *attempt) countBlocks(ctx context.Context, t tx) error {
 	}); err != nil || planned == 0 {
 		return err
 	}
-	_, err := t.exec(ctx, `UPDATE scarp_job SET blocks_done = ?, progress = ? WHERE id = ? AND blocks_done < ?`, done, predictShare*done/planned, a.task.Job, done)
-	return err
+	n, err := t.exec(ctx, `UPDATE scarp_job SET blocks_done = ?, progress = ? WHERE id = ? AND blocks_done < ?`, done, predictShare*done/planned, a.task.Job, done)
+	if err != nil || n == 0 {
+		return err
+	}
+	return tellSubscriber(ctx, t, a.task.Job, Running)
 }
 
 // fail ends a job that can't be done. Nothing of it is published, and its log stays.
 func (e *Engine) fail(ctx context.Context, id string, cause error) error {
 	err := e.queue.inTx(ctx, func(t tx) error {
-		_, err := endJob(ctx, t, id, Failed, cause.Error())
+		_, err := endJob(ctx, t, id, Failed, cause.Error(), errors.Is(cause, ErrBadSpec) || errors.Is(cause, mapping.ErrInput))
 		return err
 	})
-	e.config.Logger.Error("a mapping job failed", "job", id, "error", cause)
+	e.config.Logger.Error("a job failed", "job", id, "error", cause)
 	e.interrupt(id, errDismissed)
 	e.changed(id)
 	return errors.Join(err, e.deleteResults(ctx, id))

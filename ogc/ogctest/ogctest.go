@@ -305,10 +305,13 @@ func (r *Renderer) Limits(set tiles.MatrixSet, matrix int, b [4]float64) tiles.L
 // or ends at once where Instant is set.
 type Jobs struct {
 	Instant bool
+	// Processes are those beside mapping. They are really carried out.
+	Processes map[string]jobs.Process
 
 	mu   sync.Mutex
 	jobs []jobs.Job // oldest first
 	turn chan struct{}
+	work processJobs
 }
 
 // Submit implements [jobs.Service].
@@ -378,7 +381,7 @@ func (s *Jobs) Jobs(_ context.Context, f jobs.Filter) ([]jobs.Job, int, error) {
 	defer s.mu.Unlock()
 	var out []jobs.Job
 	for _, j := range slices.Backward(s.jobs) {
-		if (f.Event == "" || f.Event == j.Spec.Event) && (len(f.Status) == 0 || slices.Contains(f.Status, j.Status)) {
+		if (len(f.Processes) == 0 || slices.Contains(f.Processes, j.Process)) && (f.Event == "" || f.Event == j.Spec.Event) && (len(f.Status) == 0 || slices.Contains(f.Status, j.Status)) {
 			out = append(out, j)
 		}
 	}
@@ -428,6 +431,7 @@ func (s *Jobs) Dismiss(ctx context.Context, id string) (jobs.Job, error) {
 		j.Status, j.Message, j.Finished = jobs.Dismissed, "dismissed", j.Started.Add(time.Minute)
 		return j
 	})
+	s.work.stop(id)
 	return s.Job(ctx, id)
 }
 
@@ -439,6 +443,9 @@ func (s *Jobs) Result(ctx context.Context, id string, o jobs.Output) (*jobs.Resu
 	}
 	if j.Status != jobs.Successful {
 		return nil, jobs.ErrNotReady
+	}
+	if j.Process != jobs.MapLandslides {
+		return s.work.result(j, o)
 	}
 	r := &jobs.Result{Modified: Day()}
 	body := ""
