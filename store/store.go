@@ -129,6 +129,10 @@ type Store interface {
 	// Landslide returns one landslide of the event, whatever its run.
 	Landslide(ctx context.Context, event string, id int64) (Landslide, error)
 
+	// Secret is a random key of 32 bytes that is the store's own and never
+	// changes, by which servers on it know each other's tokens.
+	Secret(ctx context.Context) ([]byte, error)
+
 	// Ping says whether the store answers.
 	Ping(ctx context.Context) error
 	Close() error

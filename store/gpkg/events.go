@@ -134,7 +134,7 @@ func noEvent(id string) error { return fmt.Errorf("event %q: %w", id, store.ErrN
 func touch(ctx context.Context, tx *sql.Tx, tables ...string) error {
 	now := timeText(time.Now())
 	for _, table := range tables {
-		if _, err := tx.ExecContext(ctx, `UPDATE gpkg_contents SET last_change = ? WHERE table_name = ?`, now, table); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE gpkg_contents SET last_change = ? WHERE table_name IN (?, 'latest_' || ?)`, now, table, table); err != nil {
 			return err
 		}
 		if table != "landslides" {
@@ -143,7 +143,7 @@ func touch(ctx context.Context, tx *sql.Tx, tables ...string) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE gpkg_contents SET (min_x, min_y, max_x, max_y) =
 				(SELECT min(min_x), min(min_y), max(max_x), max(max_y) FROM runs)
-			WHERE table_name = 'landslides'`)
+			WHERE table_name IN ('landslides', 'latest_landslides')`)
 		if err != nil {
 			return err
 		}

@@ -166,6 +166,15 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Secret reads the file's key.
+func (s *Store) Secret(ctx context.Context) ([]byte, error) {
+	var secret []byte
+	if err := s.read.QueryRowContext(ctx, `SELECT value FROM scarp_secrets WHERE name = 'tokens'`).Scan(&secret); err != nil {
+		return nil, s.explain("read the key of", err)
+	}
+	return secret, nil
+}
+
 // Close closes the file and folds the write-ahead log into it.
 func (s *Store) Close() error {
 	var errs []error

@@ -114,6 +114,15 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Secret reads the database's key.
+func (s *Store) Secret(ctx context.Context) ([]byte, error) {
+	var secret []byte
+	if err := s.pool.QueryRow(ctx, `SELECT value FROM scarp.secrets WHERE name = 'tokens'`).Scan(&secret); err != nil {
+		return nil, s.explain("read the key of", err)
+	}
+	return secret, nil
+}
+
 // Close waits for running queries and closes the connections.
 func (s *Store) Close() error {
 	s.pool.Close()

@@ -118,3 +118,12 @@ func read(t *testing.T, s store.Store, q store.Query) []store.Landslide {
 	t.Fatal("paging does not end")
 	return nil
 }
+
+func secret(t *testing.T, s store.Store) {
+	first, err := s.Secret(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, first, 32)
+	again, err := s.Secret(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, first, again)
+}
