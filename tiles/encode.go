@@ -6,12 +6,10 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
-	"image/png"
 	"io"
 	"math"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/airbusgeo/godal"
@@ -28,22 +26,12 @@ const (
 
 const jpegQuality, webpQuality = 86, 84
 
-// encoder writes pictures. PNG and JPEG are Go's own, WebP and GeoTIFF GDAL's.
+// encoder writes pictures. JPEG is the standard library's, WebP and GeoTIFF GDAL's.
 type encoder struct {
-	webp    bool // GDAL has the driver
-	buffers pngBuffers
-	serial  atomic.Uint64 // names files in GDAL's memory
+	webp   bool // GDAL has the driver
+	png    pngEncoder
+	serial atomic.Uint64 // names files in GDAL's memory
 }
-
-// pngBuffers lets PNG encoders use their compressors again.
-type pngBuffers struct{ pool sync.Pool }
-
-func (b *pngBuffers) Get() *png.EncoderBuffer {
-	buffer, _ := b.pool.Get().(*png.EncoderBuffer)
-	return buffer
-}
-
-func (b *pngBuffers) Put(buffer *png.EncoderBuffer) { b.pool.Put(buffer) }
 
 // newEncoder registers the drivers in use.
 func newEncoder() (*encoder, error) {
@@ -97,7 +85,7 @@ func (e *encoder) indexed(pix []uint8, colors [256]color.NRGBA, f finish) ([]byt
 		}
 	}
 	if f.format == formatPNG {
-		return e.png(compact(pix, colors, f.frame.width, f.frame.height))
+		return e.png.paletted(pix, f.frame.width, f.frame.height, compact(pix, colors))
 	}
 	img := image.NewNRGBA(image.Rect(0, 0, f.frame.width, f.frame.height))
 	for i, v := range pix {
@@ -107,16 +95,16 @@ func (e *encoder) indexed(pix []uint8, colors [256]color.NRGBA, f finish) ([]byt
 	return e.flat(img, f)
 }
 
-// compact makes a paletted image of the colours in use, so that pictures of
-// few colours take few bits a pixel.
-func compact(pix []uint8, colors [256]color.NRGBA, width, height int) *image.Paletted {
+// compact replaces indices by those of a palette of the colours in use, so that
+// pictures of few colours take few bits a pixel.
+func compact(pix []uint8, colors [256]color.NRGBA) []color.NRGBA {
 	var used [256]bool
 	for _, v := range pix {
 		used[v] = true
 	}
 	var to [256]uint8
 	seen := make(map[color.NRGBA]uint8, 64)
-	var list color.Palette
+	var list []color.NRGBA
 	for v, in := range used {
 		if !in {
 			continue
@@ -136,7 +124,7 @@ func compact(pix []uint8, colors [256]color.NRGBA, width, height int) *image.Pal
 	for i, v := range pix {
 		pix[i] = to[v]
 	}
-	return &image.Paletted{Pix: pix, Stride: width, Rect: image.Rect(0, 0, width, height), Palette: list}
+	return list
 }
 
 // picture encodes a picture in colour.
@@ -162,7 +150,7 @@ func flatten(img *image.NRGBA, background color.NRGBA) {
 func (e *encoder) flat(img *image.NRGBA, f finish) ([]byte, error) {
 	switch f.format {
 	case formatPNG:
-		return e.png(img)
+		return e.png.picture(img)
 	case formatJPEG:
 		var out bytes.Buffer
 		// Opaque NRGBA and RGBA have the same bytes, and JPEG is fast for RGBA only.
@@ -177,15 +165,6 @@ func (e *encoder) flat(img *image.NRGBA, f finish) ([]byte, error) {
 		return e.gdal("GTiff", ".tif", img, f.frame, "COMPRESS=DEFLATE", "PHOTOMETRIC=RGB", "ALPHA=UNSPECIFIED", "ZLEVEL=1")
 	}
 	return nil, fmt.Errorf("%w %q", ErrUnknownFormat, f.format)
-}
-
-func (e *encoder) png(img image.Image) ([]byte, error) {
-	var out bytes.Buffer
-	enc := png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: &e.buffers}
-	if err := enc.Encode(&out, img); err != nil {
-		return nil, fmt.Errorf("encode PNG: %w", err)
-	}
-	return out.Bytes(), nil
 }
 
 // gdal encodes with one of GDAL's drivers, georeferenced where the format can be.

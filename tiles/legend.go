@@ -48,7 +48,7 @@ func (e *Engine) LegendImage(l Layer, style string, width, height int) ([]byte, 
 	draw.Draw(img, img.Rect, image.White, image.Point{}, draw.Src)
 	if width < legendSwatch+2*legendPad || height < legendRow { // an icon: the strongest colour alone
 		draw.Draw(img, img.Rect, image.NewUniform(entries[len(entries)/2].Color), image.Point{}, draw.Over)
-		return e.encoder.png(img)
+		return e.encoder.png.picture(img)
 	}
 	for i, entry := range entries {
 		top := legendPad + i*legendRow
@@ -62,7 +62,7 @@ func (e *Engine) LegendImage(l Layer, style string, width, height int) ([]byte, 
 			Dot: fixed.P(2*legendPad+legendSwatch, top+legendRow/2+face.Ascent/2-1)}
 		text.DrawString(entry.Label)
 	}
-	return e.encoder.png(img)
+	return e.encoder.png.picture(img)
 }
 
 // drawHatch fills a swatch as hatch does cloud.
