@@ -8,6 +8,8 @@ from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from segmentation_models_pytorch.encoders import get_encoder
 from torch import Tensor, nn
 
+from .unet import decode
+
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
 """Channels of ``pre`` and ``post``, in order."""
 
@@ -70,43 +72,7 @@ class BBUnet(nn.Module):
 
     def forward(self, pre: Tensor, post: Tensor, dem: Tensor) -> Tensor:
         before, after, terrain = self.encoder(pre), self.encoder(post), self.dem_encoder(dem)
-        fused = [post]  # only its size is read
+        fused = [post]  # the decoder has no skip at full resolution
         for scale in range(1, len(after)):
             fused.append(self.fusion_module[scale](before[scale], after[scale], terrain[scale]))
-        return self.segmentation_head(self.decoder(fused))
-
-
-class UpsampleByTwo(nn.Module):
-    """A decoder block of BBUnet for export: doubles the size by a constant scale.
-
-    segmentation_models_pytorch resizes to the size of the next feature map, which turns into a
-    chain of Shape operators in ONNX. For multiples of 32 the factor is always exactly two.
-    """
-
-    def __init__(self, block: nn.Module) -> None:
-        super().__init__()
-        self.block = block
-
-    def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
-        x = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
-        if skip is not None:
-            x = self.block.attention1(torch.cat([x, skip], dim=1))
-        return self.block.attention2(self.block.conv2(self.block.conv1(x)))
-
-
-class Exportable(nn.Module):
-    """BBUnet as it is traced for ONNX: the same weights and the same result, a simpler graph."""
-
-    def __init__(self, model: BBUnet) -> None:
-        super().__init__()
-        self.model = model
-        self.blocks = nn.ModuleList(UpsampleByTwo(b) for b in model.decoder.blocks)
-
-    def forward(self, pre: Tensor, post: Tensor, dem: Tensor) -> Tensor:
-        m = self.model
-        before, after, terrain = m.encoder(pre), m.encoder(post), m.dem_encoder(dem)
-        fused = [m.fusion_module[s](before[s], after[s], terrain[s]) for s in range(1, len(after))]
-        x, skips = fused[-1], [*fused[-2::-1], None]
-        for block, skip in zip(self.blocks, skips, strict=True):
-            x = block(x, skip)
-        return m.segmentation_head(x)
+        return self.segmentation_head(decode(self.decoder, fused))

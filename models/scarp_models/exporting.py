@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from . import manifest
+from . import manifest, networks
 from .checkpoint import load_bbunet
-from .export import export_bbunet
+from .export import export
 
 
 def register(commands: argparse._SubParsersAction) -> None:
@@ -34,7 +34,8 @@ def _export(options: argparse.Namespace) -> None:
     model = load_bbunet(options.checkpoint)
     options.out.mkdir(parents=True, exist_ok=True)
     metadata = {"name": options.name, "version": options.version, "title": options.title}
-    exported = export_bbunet(model, options.out / f"{options.name}.onnx", metadata, half=not options.float32)
+    target = options.out / f"{options.name}.onnx"
+    exported = export(networks.get("bbunet"), model, target, metadata, half=not options.float32)
     document = manifest.bbunet(options.name, options.version, options.title, exported, about)
     manifest.write(document, options.out / "manifest.yaml")
     print(f"{exported.path}: {exported.size / 1e6:.1f} MB, {exported.parameters / 1e6:.1f} M weights")

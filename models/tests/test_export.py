@@ -10,15 +10,16 @@ import pytest
 import torch
 import yaml
 
-from scarp_models import checkpoint, manifest
+from scarp_models import checkpoint, manifest, networks
 from scarp_models.__main__ import main
 from scarp_models.bbunet import BBUnet
-from scarp_models.export import export_bbunet, fold_batch_norms
+from scarp_models.export import export, fold_batch_norms
 
 
 @pytest.fixture(scope="module")
 def exported(network: BBUnet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_bbunet(network, tmp_path_factory.mktemp("export") / "bbunet.onnx", {"name": "test"}).path
+    target = tmp_path_factory.mktemp("export") / "bbunet.onnx"
+    return export(networks.get("bbunet"), network, target, {"name": "test"}).path
 
 
 def run(path: Path, feeds: list[torch.Tensor]) -> np.ndarray:
@@ -35,7 +36,7 @@ def feeds(n: int, height: int, width: int) -> list[torch.Tensor]:
 @pytest.mark.parametrize("shape", [(1, 64, 64), (3, 32, 96), (2, 160, 128)])
 def test_onnx_runtime_agrees_with_pytorch(network: BBUnet, exported: Path, shape: tuple[int, int, int]) -> None:
     """The reference has its weights rounded as they are stored, so what is left is arithmetic."""
-    stored = fold_batch_norms(network)
+    stored = fold_batch_norms(network, tuple(feeds(1, 64, 64)))
     for weight in stored.parameters():
         if weight.numel() >= 256:
             weight.data = weight.data.half().float()
@@ -47,14 +48,15 @@ def test_onnx_runtime_agrees_with_pytorch(network: BBUnet, exported: Path, shape
 def test_folding_batch_norms_changes_nothing(network: BBUnet) -> None:
     with torch.no_grad():
         torch.testing.assert_close(
-            fold_batch_norms(network)(*feeds(1, 64, 64)), network(*feeds(1, 64, 64)), atol=1e-4, rtol=1e-4
+            fold_batch_norms(network, tuple(feeds(1, 64, 64)))(*feeds(1, 64, 64)), network(*feeds(1, 64, 64)), atol=1e-4, rtol=1e-4
         )
 
 
 def test_file_is_small_and_says_what_it_is(exported: Path) -> None:
     assert exported.stat().st_size < 75e6
     graph = onnx.load(exported)
-    assert {p.key: p.value for p in graph.metadata_props} == {"name": "test"}
+    written = {p.key: p.value for p in graph.metadata_props}
+    assert written == {"name": "test", "network": "bbunet", "kind": "bitemporal", "precision": "float16 weights"}
     assert "BatchNormalization" not in {n.op_type for n in graph.graph.node}
 
 
