@@ -1,5 +1,5 @@
 // Package ogc puts the OGC's standards on an Echo server: OGC API Common,
-// Tiles, Maps, Features and Processes, WMS, the OpenAPI document that describes
+// Tiles, Maps, Features and Processes, WMS and WMTS, the OpenAPI document that describes
 // them, and Scarp's own resources for events and models.
 //
 // Each standard is a package of its own below this one. They parse requests and
@@ -27,6 +27,7 @@ import (
 	"scarp/ogc/processes"
 	ogctiles "scarp/ogc/tiles"
 	"scarp/ogc/wms"
+	"scarp/ogc/wmts"
 	"scarp/store"
 	"scarp/tiles"
 )
@@ -135,6 +136,9 @@ func Register(e *echo.Echo, d Deps) error {
 		if err := r.add(e); err != nil {
 			return fmt.Errorf("register %s: %w", r.name, err)
 		}
+	}
+	if err := (&wmts.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector}).Register(e); err != nil {
+		return fmt.Errorf("register wmts: %w", err)
 	}
 	(&maps.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector, LatLon: d.LatLon, CRS: d.CRS, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight}).Register(e)
 	(&wms.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector, LatLon: d.LatLon, CRS: d.CRS, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight}).Register(e)

@@ -116,6 +116,10 @@ func (d *discard) WriteHeader(int)             {}
 // broken fails to draw in a way that must not show outside.
 type broken struct{ tiles.Renderer }
 
+func (broken) Tile(context.Context, tiles.Tile) (tiles.Rendered, error) {
+	return tiles.Rendered{}, errors.New("read /secret/path/post.tif: input/output error")
+}
+
 func (broken) Render(context.Context, tiles.View) (tiles.Rendered, error) {
 	return tiles.Rendered{}, errors.New("read /secret/path/post.tif: input/output error")
 }

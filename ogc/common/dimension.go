@@ -20,6 +20,9 @@ type Chosen struct {
 	Default, Nearest bool
 }
 
+// AllTimes is the value of time that stands for all dates together.
+const AllTimes = "all"
+
 // DefaultTime is the value in effect where none is given: all dates, of which
 // the clearest pixels are drawn.
 func (c Collection) DefaultTime() string {
@@ -35,7 +38,7 @@ func (c Collection) DefaultTime() string {
 // Instant writes a time as the standards' dimensions have it.
 func Instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// Time reads a value of the dimension time: nothing or default (all dates),
+// Time reads a value of the dimension time: nothing, default or all (all dates),
 // current (the latest), an instant (the closest date), an interval (the dates
 // in it), or a list of these that leaves no date out between them. Years,
 // months, and days stand for the whole of them. A collection without dates
@@ -45,7 +48,7 @@ func (c Collection) Time(value string) (Chosen, error) {
 	if len(c.Dates) == 0 {
 		return Chosen{}, nil
 	}
-	if value == "" || strings.EqualFold(value, "default") {
+	if value == "" || strings.EqualFold(value, "default") || strings.EqualFold(value, AllTimes) {
 		return Chosen{Used: c.DefaultTime(), Default: true}, nil
 	}
 	var out Chosen

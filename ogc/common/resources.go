@@ -89,6 +89,7 @@ func (r *Resources) landing(c echo.Context) error {
 		Link{Href: b + "/events", Rel: "related", Type: js, Title: "Events"},
 		Link{Href: b + "/models", Rel: "related", Type: js, Title: "Models"},
 		Link{Href: b + "/wms?service=WMS&request=GetCapabilities", Rel: "related", Type: "text/xml", Title: "Web Map Service (WMS)"},
+		Link{Href: b + "/wmts/1.0.0/WMTSCapabilities.xml", Rel: "related", Type: "application/xml", Title: "Web Map Tile Service (WMTS)"},
 	)
 	doc := landingDoc{r.Site.Title, r.Site.Description, links}
 	return r.Site.Write(c, f, doc, Page{Template: "landing", Title: r.Site.Title})

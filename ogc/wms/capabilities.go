@@ -3,8 +3,6 @@ package wms
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"image/png"
@@ -12,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -24,27 +21,8 @@ import (
 
 // capabilities holds what capabilities documents need beside the catalog.
 type capabilities struct {
-	boxes *boxes
-
-	mu       sync.Mutex
-	digest   [32]byte
-	sequence int64
-}
-
-// updateSequence returns a number that grows whenever the layers change, also
-// across restarts: the time in seconds when the present ones were first seen.
-func (s *capabilities) updateSequence(all []common.Collection, now time.Time) (int64, error) {
-	b, err := json.Marshal(all)
-	if err != nil {
-		return 0, fmt.Errorf("digest the layers: %w", err)
-	}
-	digest := sha256.Sum256(b)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if digest != s.digest {
-		s.digest, s.sequence = digest, max(s.sequence+1, now.Unix())
-	}
-	return s.sequence, nil
+	boxes    *boxes
+	sequence common.Sequence
 }
 
 // boxes remembers bounds in other CRSs: there are many, and they hardly change.
@@ -93,7 +71,7 @@ func (a *API) getCapabilities(c echo.Context, p params, v version) error {
 	if err != nil {
 		return err
 	}
-	sequence, err := a.capabilities.updateSequence(all, time.Now())
+	sequence, err := a.capabilities.sequence.Number(all, time.Now())
 	if err != nil {
 		return err
 	}

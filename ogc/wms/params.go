@@ -3,39 +3,14 @@ package wms
 import (
 	"image/color"
 	"math"
-	"net/url"
 	"strconv"
 	"strings"
 
 	"scarp/ogc/common"
 )
 
-// params holds a request's parameters under upper-case names: names are
-// accepted in any case, and what is not known is left alone, since clients
-// send their own.
+// params holds a request's parameters under upper-case names.
 type params map[string]string
-
-// parseParams reads the query; the first of several with the same name counts.
-// What is not properly escaped is left out.
-func parseParams(query string) params {
-	p := params{}
-	for pair := range strings.SplitSeq(query, "&") {
-		key, value, _ := strings.Cut(pair, "=")
-		key, err := url.QueryUnescape(key)
-		if err != nil || key == "" {
-			continue
-		}
-		value, err = url.QueryUnescape(value)
-		if err != nil {
-			continue
-		}
-		key = strings.ToUpper(key)
-		if _, ok := p[key]; !ok {
-			p[key] = value
-		}
-	}
-	return p
-}
 
 // version negotiates: capabilities go down to the nearest version below the
 // asked one; other requests must name one that is spoken, or show by CRS or

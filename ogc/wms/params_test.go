@@ -9,7 +9,7 @@ import (
 )
 
 func TestParamsIgnoreCase(t *testing.T) {
-	p := parseParams("Layers=a&LAYERS=b&bbox=1%2C2&%zz=1&x=%zz&FLAG")
+	p := params(common.ParseKVP("Layers=a&LAYERS=b&bbox=1%2C2&%zz=1&x=%zz&FLAG"))
 	require.Equal(t, params{"LAYERS": "a", "BBOX": "1,2", "FLAG": ""}, p)
 }
 
@@ -22,7 +22,7 @@ func FuzzFrame(f *testing.F) {
 	}
 	a := &API{LatLon: common.Geographic, CRS: []int{3857}, MaxWidth: 100, MaxHeight: 100}
 	f.Fuzz(func(t *testing.T, query string) {
-		p := parseParams(query)
+		p := params(common.ParseKVP(query))
 		v, err := p.version()
 		require.Contains(t, []version{v130, v111}, v)
 		if err != nil {

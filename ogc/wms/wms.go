@@ -47,7 +47,7 @@ func (a *API) Register(e *echo.Echo) {
 // serve dispatches a request. Errors are written in the way that the request
 // asks for, so nothing is left to the common handler.
 func (a *API) serve(c echo.Context) error {
-	p := parseParams(c.Request().URL.RawQuery)
+	p := params(common.ParseKVP(c.Request().URL.RawQuery))
 	v, err := p.version()
 	if err == nil {
 		err = a.dispatch(c, p, v)

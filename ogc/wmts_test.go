@@ -1,0 +1,342 @@
+package ogc_test
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"scarp/imagery"
+	"scarp/ogc"
+	"scarp/ogc/ogctest"
+	"scarp/tiles"
+)
+
+const (
+	wmtsTile = "/wmts?service=WMTS&request=GetTile&version=1.0.0&layer=atsuma-2018_mask&style=default&format=image/png&TileMatrixSet=WebMercatorQuad&TileMatrix=1&TileRow=0&TileCol=1"
+	wmtsRest = "/wmts/1.0.0/atsuma-2018_mask/default/all/WebMercatorQuad/1/0/1"
+)
+
+// series adds an event with three images after it, ten days apart.
+func series(t *testing.T, s *server) {
+	t.Helper()
+	e := ogctest.Event("series")
+	e.Post = []imagery.Scene{{Path: "1.tif"}, {Path: "2.tif"}, {Path: "3.tif"}}
+	require.NoError(t, s.store.PutEvent(context.Background(), e))
+}
+
+// owsException reads an exception report, which no cache may keep.
+func owsException(t *testing.T, r *http.Response) (code, locator, says string) {
+	t.Helper()
+	body := text(t, r)
+	var doc struct {
+		XMLName   xml.Name `xml:"http://www.opengis.net/ows/1.1 ExceptionReport"`
+		Version   string   `xml:"version,attr"`
+		Exception []struct {
+			Code    string `xml:"exceptionCode,attr"`
+			Locator string `xml:"locator,attr"`
+			Text    string `xml:"ExceptionText"`
+		} `xml:"http://www.opengis.net/ows/1.1 Exception"`
+	}
+	require.NoError(t, xml.Unmarshal([]byte(body), &doc), body)
+	require.Len(t, doc.Exception, 1)
+	require.Equal(t, "1.0.0", doc.Version)
+	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+	require.Equal(t, "text/xml; charset=utf-8", r.Header.Get("Content-Type"))
+	e := doc.Exception[0]
+	require.NotEmpty(t, e.Text)
+	return e.Code, e.Locator, e.Text
+}
+
+// Names are those of the tests of the OGC's suite for WMTS 1.0.0 (Server.KVP.GET.*).
+func TestWMTSExceptions(t *testing.T) {
+	s := newServer(t)
+	info := replaced(wmtsTile, "GetTile", "GetFeatureInfo") + "&infoformat=text/plain&i=1&j=2"
+	for name, tt := range map[string]struct{ target, code, locator string }{
+		"InvalidQueryString":                {"/wmts?request~GetCapabilities!service~!'WMTS'version~'1.0.0'", "MissingParameterValue", "service"},
+		"InvalidService":                    {"/wmts?service=BOGUS&request=GetCapabilities", "InvalidParameterValue", "service"},
+		"InvalidRequest":                    {"/wmts?service=WMTS&request=GetBOGUS", "InvalidParameterValue", "request"},
+		"NoRequest":                         {"/wmts?service=WMTS", "MissingParameterValue", "request"},
+		"GetCapabilities.Request.NoService": {"/wmts?request=GetCapabilities", "MissingParameterValue", "service"},
+		"GetCapabilities.Request.AcceptVersions.Invalid":      {"/wmts?service=WMTS&request=GetCapabilities&acceptversions=9.9.9,2.0.0", "VersionNegotiationFailed", ""},
+		"GetCapabilities.Request.Sections.Invalid":            {"/wmts?service=WMTS&request=GetCapabilities&sections=Bogus", "InvalidParameterValue", "Sections"},
+		"GetCapabilities.Request.UpdateSequence.Higher":       {"/wmts?service=WMTS&request=GetCapabilities&updatesequence=99999999999", "InvalidUpdateSequence", ""},
+		"GetCapabilities.Request.UpdateSequence.Text":         {"/wmts?service=WMTS&request=GetCapabilities&updatesequence=x", "InvalidUpdateSequence", ""},
+		"GetTile.Missing.version":                             {replaced(wmtsTile, "&version=1.0.0", ""), "MissingParameterValue", "version"},
+		"GetTile.Missing.layer":                               {replaced(wmtsTile, "&layer=atsuma-2018_mask", ""), "MissingParameterValue", "layer"},
+		"GetTile.Missing.style":                               {replaced(wmtsTile, "&style=default", ""), "MissingParameterValue", "style"},
+		"GetTile.Missing.format":                              {replaced(wmtsTile, "&format=image/png", ""), "MissingParameterValue", "format"},
+		"GetTile.Missing.TileMatrixSet":                       {replaced(wmtsTile, "&TileMatrixSet=WebMercatorQuad", ""), "MissingParameterValue", "TileMatrixSet"},
+		"GetTile.Missing.TileMatrix":                          {replaced(wmtsTile, "&TileMatrix=1", ""), "MissingParameterValue", "TileMatrix"},
+		"GetTile.Missing.TileRow":                             {replaced(wmtsTile, "&TileRow=0", ""), "MissingParameterValue", "TileRow"},
+		"GetTile.Missing.TileCol":                             {replaced(wmtsTile, "&TileCol=1", ""), "MissingParameterValue", "TileCol"},
+		"GetTile.Invalid.Version":                             {replaced(wmtsTile, "1.0.0", "1.1.0"), "InvalidParameterValue", "version"},
+		"GetTile.Invalid.Layer":                               {replaced(wmtsTile, "atsuma-2018_mask", "bogus"), "InvalidParameterValue", "layer"},
+		"GetTile.Invalid.Layer.Event":                         {replaced(wmtsTile, "atsuma-2018_mask", "bogus_mask"), "InvalidParameterValue", "layer"},
+		"GetTile.Invalid.Style":                               {replaced(wmtsTile, "style=default", "style=bogus"), "InvalidParameterValue", "style"},
+		"GetTile.Invalid.Format":                              {replaced(wmtsTile, "image/png", "image/bogus"), "InvalidParameterValue", "format"},
+		"GetTile.Invalid.TileMatrixSet":                       {replaced(wmtsTile, "WebMercatorQuad", "bogus"), "InvalidParameterValue", "TileMatrixSet"},
+		"GetTile.Invalid.TileMatrix":                          {replaced(wmtsTile, "TileMatrix=1", "TileMatrix=99"), "InvalidParameterValue", "TileMatrix"},
+		"GetTile.Invalid.Row.Text":                            {replaced(wmtsTile, "TileRow=0", "TileRow=-1"), "InvalidParameterValue", "TileRow"},
+		"GetTile.Invalid.Col.Text":                            {replaced(wmtsTile, "TileCol=1", "TileCol=1.5"), "InvalidParameterValue", "TileCol"},
+		"GetTile.Invalid.Tile.Row.TileMatrixSetLimits":        {replaced(wmtsTile, "TileRow=0", "TileRow=1"), "TileOutOfRange", "TileRow"},
+		"GetTile.Invalid.Tile.Col.TileMatrixSetLimits":        {replaced(wmtsTile, "TileCol=1", "TileCol=0"), "TileOutOfRange", "TileCol"},
+		"GetTile.Invalid.Dimension":                           {wmtsTile + "&time=yesterday", "InvalidParameterValue", "Time"},
+		"GetTile.Invalid.Model":                               {wmtsTile + "&model=none", "InvalidParameterValue", "model"},
+		"GetTile.Invalid.Threshold":                           {wmtsTile + "&threshold=2", "InvalidParameterValue", "threshold"},
+		"GetFeatureInfo.Missing.I":                            {replaced(info, "&i=1", ""), "MissingParameterValue", "I"},
+		"GetFeatureInfo.Missing.J":                            {replaced(info, "&j=2", ""), "MissingParameterValue", "J"},
+		"GetFeatureInfo.Missing.InfoFormat":                   {replaced(info, "&infoformat=text/plain", ""), "MissingParameterValue", "InfoFormat"},
+		"GetFeatureInfo.Invalid.InfoFormat":                   {replaced(info, "text/plain", "text/klingon"), "InvalidParameterValue", "InfoFormat"},
+		"GetFeatureInfo.Invalid.I":                            {replaced(info, "&i=1", "&i=256"), "PointIJOutOfRange", "I"},
+		"GetFeatureInfo.Invalid.J":                            {replaced(info, "&j=2", "&j=-1"), "PointIJOutOfRange", "J"},
+		"GetFeatureInfo.Invalid.J.Text":                       {replaced(info, "&j=2", "&j=a"), "InvalidParameterValue", "J"},
+		"GetFeatureInfo.Invalid.Layer":                        {replaced(info, "atsuma-2018_mask", "bogus"), "InvalidParameterValue", "layer"},
+		"GetFeatureInfo.Invalid.Tile.Row.TileMatrixSetLimits": {replaced(info, "TileRow=0", "TileRow=1"), "TileOutOfRange", "TileRow"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := s.get(tt.target)
+			require.Equal(t, http.StatusBadRequest, r.StatusCode)
+			code, locator, _ := owsException(t, r)
+			require.Equal(t, []string{tt.code, tt.locator}, []string{code, locator})
+		})
+	}
+}
+
+// What is not there as a resource is 404, with the same report (Server.RESTful.*).
+func TestWMTSResourceExceptions(t *testing.T) {
+	s := newServer(t)
+	for target, want := range map[string][2]string{
+		replaced(wmtsRest, "atsuma-2018_mask", "bogus") + ".png": {"InvalidParameterValue", "layer"},
+		replaced(wmtsRest, "/default/", "/bogus/") + ".png":      {"InvalidParameterValue", "style"},
+		replaced(wmtsRest, "/all/", "/never/") + ".png":          {"InvalidParameterValue", "Time"},
+		replaced(wmtsRest, "WebMercatorQuad", "bogus") + ".png":  {"InvalidParameterValue", "TileMatrixSet"},
+		replaced(wmtsRest, "/1/0/1", "/99/0/1") + ".png":         {"InvalidParameterValue", "TileMatrix"},
+		replaced(wmtsRest, "/1/0/1", "/1/1/1") + ".png":          {"TileOutOfRange", "TileRow"},
+		replaced(wmtsRest, "/1/0/1", "/1/0/0") + ".png":          {"TileOutOfRange", "TileCol"},
+		wmtsRest + ".gif":        {"InvalidParameterValue", "format"},
+		wmtsRest:                 {"InvalidParameterValue", "format"},
+		wmtsRest + "/2/256.json": {"PointIJOutOfRange", "I"},
+		wmtsRest + "/2/2.xls":    {"InvalidParameterValue", "InfoFormat"},
+	} {
+		r := s.get(target)
+		require.Equal(t, http.StatusNotFound, r.StatusCode, target)
+		code, locator, _ := owsException(t, r)
+		require.Equal(t, want, [2]string{code, locator}, target)
+	}
+}
+
+// What breaks inside is no fault of the request.
+func TestWMTSServerErrors(t *testing.T) {
+	s := newServer(t, func(d *ogc.Deps) { d.Renderer = broken{d.Renderer} })
+	r := s.get(wmtsTile)
+	require.Equal(t, http.StatusInternalServerError, r.StatusCode)
+	code, _, says := owsException(t, r)
+	require.Equal(t, "NoApplicableCode", code)
+	require.NotContains(t, says, "/secret")
+}
+
+// wmtsDoc is what clients read of the capabilities.
+type wmtsDoc struct {
+	XMLName        xml.Name  `xml:"http://www.opengis.net/wmts/1.0 Capabilities"`
+	Version        string    `xml:"version,attr"`
+	UpdateSequence string    `xml:"updateSequence,attr"`
+	Identification *struct{} `xml:"ServiceIdentification"`
+	Provider       *struct{} `xml:"ServiceProvider"`
+	Operations     *struct {
+		Operation []struct {
+			Name string `xml:"name,attr"`
+			Get  []struct {
+				Href  string `xml:"http://www.w3.org/1999/xlink href,attr"`
+				Value string `xml:"Constraint>AllowedValues>Value"`
+			} `xml:"DCP>HTTP>Get"`
+		}
+	} `xml:"OperationsMetadata"`
+	Contents *struct {
+		Layer []struct {
+			Identifier string
+			Style      []struct {
+				Identifier string
+				LegendURL  struct {
+					Href string `xml:"http://www.w3.org/1999/xlink href,attr"`
+				}
+			}
+			Format, InfoFormat []string
+			Dimension          *struct {
+				Identifier, Default string
+				Value               []string
+			}
+			TileMatrixSetLink []struct {
+				TileMatrixSet string
+				Limits        []struct {
+					TileMatrix                                     string
+					MinTileRow, MaxTileRow, MinTileCol, MaxTileCol int
+				} `xml:"TileMatrixSetLimits>TileMatrixLimits"`
+			}
+			ResourceURL []struct {
+				Format       string `xml:"format,attr"`
+				ResourceType string `xml:"resourceType,attr"`
+				Template     string `xml:"template,attr"`
+			}
+		}
+		TileMatrixSet []struct {
+			Identifier, SupportedCRS, WellKnownScaleSet string
+			TileMatrix                                  []struct {
+				Identifier, TopLeftCorner string
+				ScaleDenominator          float64
+			}
+		}
+	}
+	Themes *struct {
+		Theme []struct{ LayerRef []string }
+	}
+	ServiceMetadataURL *struct {
+		Href string `xml:"http://www.w3.org/1999/xlink href,attr"`
+	}
+}
+
+func wmtsCapabilities(t *testing.T, s *server, query string) wmtsDoc {
+	t.Helper()
+	r := s.get("/wmts?service=WMTS&request=GetCapabilities" + query)
+	body := text(t, r)
+	require.Equal(t, http.StatusOK, r.StatusCode, body)
+	require.Equal(t, "application/xml", r.Header.Get("Content-Type"))
+	var d wmtsDoc
+	require.NoError(t, xml.Unmarshal([]byte(body), &d))
+	require.Equal(t, "1.0.0", d.Version)
+	return d
+}
+
+// Server.KVP.GET.GetCapabilities.*
+func TestWMTSCapabilities(t *testing.T) {
+	s := newServer(t)
+	series(t, s)
+	kvp := text(t, s.get("/wmts?service=WMTS&request=GetCapabilities"))
+	require.Equal(t, kvp, text(t, s.get("/wmts/1.0.0/WMTSCapabilities.xml")), "both bindings say the same")
+	golden(t, "wmts.xml", []byte(sequence.ReplaceAllString(kvp, `updateSequence="0"`)))
+	for _, query := range []string{"SERVICE=WMTS&REQUEST=GetCapabilities&VERSION=1.0.0", "vErSiOn=1.0.0&ReQuEsT=GetCapabilities&service=WMTS", "Request=GetCapabilities&Service=WMTS&AcceptVersions=1.0.0"} {
+		require.Equal(t, kvp, text(t, s.get("/wmts?"+query)), "Request.CaseInsensitive.KVP.Names: %s", query)
+	}
+	for sections, want := range map[string][5]bool{
+		"All": {true, true, true, true, true}, "ServiceIdentification": {true}, "ServiceProvider": {false, true}, "OperationsMetadata": {false, false, true},
+		"Contents": {false, false, false, true}, "Themes": {false, false, false, false, true}, "Contents,Themes": {false, false, false, true, true},
+	} {
+		d := wmtsCapabilities(t, s, "&sections="+sections)
+		require.Equal(t, want, [5]bool{d.Identification != nil, d.Provider != nil, d.Operations != nil, d.Contents != nil, d.Themes != nil}, "Request.Sections.%s", sections)
+	}
+	d := wmtsCapabilities(t, s, "")
+	require.NotNil(t, wmtsCapabilities(t, s, "&updatesequence=1").Contents, "Request.UpdateSequence.Lower")
+	require.Nil(t, wmtsCapabilities(t, s, "&updatesequence="+d.UpdateSequence).Contents, "Request.UpdateSequence.Same")
+
+	require.Equal(t, base+"/wmts/1.0.0/WMTSCapabilities.xml", d.ServiceMetadataURL.Href)
+	for _, o := range d.Operations.Operation {
+		require.Equal(t, []string{"KVP", "RESTful"}, []string{o.Get[0].Value, o.Get[1].Value}, o.Name)
+	}
+	require.Len(t, d.Contents.Layer, 10, "an event that can't be opened is not offered")
+	require.Len(t, d.Themes.Theme, 2)
+	web := d.Contents.TileMatrixSet[0]
+	require.Equal(t, "urn:ogc:def:crs:EPSG::3857", web.SupportedCRS)
+	require.InDelta(t, 559082264.0287178, web.TileMatrix[0].ScaleDenominator, 1)
+	require.Equal(t, "urn:ogc:def:crs:OGC:1.3:CRS84", d.Contents.TileMatrixSet[1].SupportedCRS)
+	require.Equal(t, "-180 90", d.Contents.TileMatrixSet[1].TileMatrix[3].TopLeftCorner, "in the order of the CRS's axes")
+}
+
+// Server.KVP.GET.GetTile.Mandatory and .Optional, GetFeatureInfo.Mandatory, and
+// their RESTful counterparts: everything that the capabilities offer is there.
+func TestWMTSGivesWhatItOffers(t *testing.T) {
+	s := newServer(t)
+	series(t, s)
+	d := wmtsCapabilities(t, s, "")
+	asked := 0
+	ok := func(target, kind string) string {
+		t.Helper()
+		r := s.get(strings.TrimPrefix(target, base))
+		body := text(t, r)
+		require.Equal(t, http.StatusOK, r.StatusCode, "%s: %s", target, body)
+		require.True(t, strings.HasPrefix(r.Header.Get("Content-Type"), kind), "%s is %s, not %s", target, r.Header.Get("Content-Type"), kind)
+		asked++
+		return body
+	}
+	for _, l := range d.Contents.Layer {
+		times := append([]string{""}, l.Dimension.Value...)
+		require.Contains(t, times, l.Dimension.Default)
+		for first, style := range l.Style {
+			if first > 0 {
+				times = times[:1]
+			}
+			ok(style.LegendURL.Href, "image/png")
+			for _, link := range l.TileMatrixSetLink {
+				last := link.Limits[len(link.Limits)-1]
+				require.Greater(t, len(link.Limits), 5)
+				for k, time := range times {
+					at := fmt.Sprintf("&version=1.0.0&layer=%s&style=%s&TileMatrixSet=%s&TileMatrix=%s&TileRow=%d&TileCol=%d&time=%s", l.Identifier, style.Identifier, link.TileMatrixSet, last.TileMatrix, last.MaxTileRow, last.MinTileCol, time)
+					for _, format := range l.Format[:max(1, len(l.Format)-2*k)] {
+						ok("/wmts?service=WMTS&request=GetTile&format="+format+at, format)
+					}
+					for _, format := range l.InfoFormat[:max(1, len(l.InfoFormat)-4*k)] {
+						ok("/wmts?service=WMTS&request=GetFeatureInfo&format=image/png&i=3&j=4&infoformat="+format+at, format)
+					}
+				}
+				for _, u := range l.ResourceURL {
+					fill := strings.NewReplacer("{style}", style.Identifier, "{Time}", l.Dimension.Default, "{TileMatrixSet}", link.TileMatrixSet, "{TileMatrix}", last.TileMatrix,
+						"{TileRow}", fmt.Sprint(last.MaxTileRow), "{TileCol}", fmt.Sprint(last.MinTileCol), "{J}", "5", "{I}", "6")
+					ok(fill.Replace(u.Template), u.Format)
+				}
+			}
+		}
+	}
+	require.Greater(t, asked, 300)
+}
+
+func TestWMTSTileIsWhatWasAskedFor(t *testing.T) {
+	s := newServer(t)
+	series(t, s)
+	want := tiles.Tile{Event: "atsuma-2018", Layer: tiles.Mask, MatrixSet: "WebMercatorQuad", Matrix: 1, Row: 0, Col: 1, Format: "image/png", Scale: 1}
+	for _, target := range []string{wmtsTile, wmtsRest + ".png", replaced(wmtsRest, "/all/", "/") + ".png", replaced(wmtsTile, "style=default", "style=")} {
+		r := s.get(target)
+		require.Equal(t, http.StatusOK, r.StatusCode, target)
+		require.Equal(t, want, s.renderer.LastTile(), target)
+		require.Equal(t, http.StatusNotModified, s.get(target, "If-None-Match", r.Header.Get("ETag")).StatusCode)
+	}
+	require.Equal(t, http.StatusOK, s.get(wmtsRest+".webp?threshold=0.25&model=small").StatusCode)
+	got := s.renderer.LastTile()
+	require.Equal(t, []any{"image/webp", 0.25, "small"}, []any{got.Format, got.Threshold, got.Model})
+
+	day := func(n int) time.Time { return ogctest.Day().AddDate(0, 0, n) }
+	many := replaced(wmtsTile, "atsuma-2018", "series")
+	for value, want := range map[string]tiles.Span{
+		"": {}, "all": {}, "default": {}, "current": {From: day(24), To: day(24)}, "2018-09-10": {From: day(4), To: day(4)}, "2018-09-16": {From: day(14), To: day(14)},
+		"2018-09-01/2018-09-20": {From: day(4), To: day(14)}, "2018-09-15/current": {From: day(14), To: day(24)}, "2018": {From: day(4), To: day(24)},
+		"2018-09-10T03:07:59Z,2018-09-20T03:07:59Z": {From: day(4), To: day(14)},
+	} {
+		require.Equal(t, http.StatusOK, s.get(many+"&time="+value).StatusCode, value)
+		require.Equal(t, want, s.renderer.LastTile().During, value)
+	}
+	for _, value := range []string{"2019-01-01/2019-02-01", "2018-09-20/2018-09-10", "2018-09-10,2018-09-30", "x/y", "2018-09-10,", strings.Repeat("current,", 80)} {
+		code, locator, says := owsException(t, s.get(many+"&time="+value))
+		require.Equal(t, []string{"InvalidParameterValue", "Time"}, []string{code, locator}, value)
+		require.Contains(t, says, "2018-09-30T03:07:59Z", "it says what there is")
+	}
+}
+
+func TestWMTSFeatureInfoIsAtThePixel(t *testing.T) {
+	s := newServer(t)
+	set := s.renderer.MatrixSets()[0]
+	i := slices.IndexFunc(set.Matrices, func(m tiles.Matrix) bool { return m.ID == "12" })
+	l := s.renderer.Limits(set, i, ogctest.Bounds())
+	rest := fmt.Sprintf("/wmts/1.0.0/atsuma-2018_probability/default/WebMercatorQuad/12/%d/%d/20/10.json", l.MinRow, l.MinCol)
+	body := text(t, s.get(rest))
+	require.Contains(t, body, `"FeatureCollection"`)
+	p := s.renderer.LastPoint()
+	n := 256 * float64(int(1)<<12)
+	require.InDelta(t, (float64(l.MinCol*256)+10.5)/n*360-180, p.Lon, 1e-9)
+	require.InDelta(t, 42.8, p.Lat, 0.1)
+	kvp := fmt.Sprintf("/wmts?service=WMTS&request=GetFeatureInfo&version=1.0.0&layer=atsuma-2018_probability&style=&format=image/png&TileMatrixSet=WebMercatorQuad&TileMatrix=12&TileRow=%d&TileCol=%d&i=10&j=20&infoformat=application/json", l.MinRow, l.MinCol)
+	require.Equal(t, body, text(t, s.get(kvp)))
+}
