@@ -14,7 +14,7 @@ import (
 
 func newModelCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "model", Short: "List and show the models"}
-	for _, c := range []*cobra.Command{modelListCommand(), modelShowCommand()} {
+	for _, c := range []*cobra.Command{modelListCommand(), modelShowCommand(), modelTensorCommand()} {
 		addSettings(c, "config", "models-dir", "default-model")
 		cmd.AddCommand(c)
 	}
@@ -66,12 +66,20 @@ func modelShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, m := range models {
-				if m.Name() == args[0] {
-					return yaml.NewEncoder(cmd.OutOrStdout()).Encode(m.Manifest)
-				}
+			m, err := findModel(models, args[0])
+			if err != nil {
+				return err
 			}
-			return fmt.Errorf("%w %q: `scarp model list` shows those that there are", inference.ErrUnknownModel, args[0])
+			return yaml.NewEncoder(cmd.OutOrStdout()).Encode(m.Manifest)
 		},
 	}
+}
+
+func findModel(models []*inference.Model, name string) (*inference.Model, error) {
+	for _, m := range models {
+		if m.Name() == name {
+			return m, nil
+		}
+	}
+	return nil, fmt.Errorf("%w %q: `scarp model list` shows those that there are", inference.ErrUnknownModel, name)
 }
