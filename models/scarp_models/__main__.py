@@ -5,8 +5,37 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import ablations, edge, evaluate, exporting, mixtures, negatives, training
+from . import (
+    ablations,
+    edge,
+    evaluate,
+    exporting,
+    mixtures,
+    negatives,
+    realism,
+    single,
+    single_runs,
+    train_clouds,
+    train_published,
+    training,
+)
 from .checkpoint import CheckpointError
+
+COMMANDS = (
+    training,
+    single,
+    single_runs,
+    train_clouds,
+    train_published,
+    mixtures,
+    negatives,
+    realism,
+    evaluate,
+    ablations,
+    edge,
+    exporting,
+)
+"""What offers commands, in the order of ``--help``."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scarp_models", description="Networks for Scarp.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (training, mixtures, negatives, evaluate, ablations, edge, exporting):
+    for module in COMMANDS:
         module.register(commands)
     return parser
 
