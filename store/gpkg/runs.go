@@ -95,13 +95,11 @@ func insertLandslides(ctx context.Context, tx *sql.Tx, landslides []store.Landsl
 	}
 	defer insert.Close()
 	for i, l := range landslides {
-		geometry, err := encode(l.Geometry)
+		values, err := values(l)
 		if err != nil {
 			return fmt.Errorf("landslide %d: %w", i+1, err)
 		}
-		_, err = insert.ExecContext(ctx, geometry, l.Event, l.Run, l.Area, l.Perimeter, l.Length, l.Width, l.ProbMean, l.ProbMax,
-			l.ElevMin, l.ElevMax, l.ElevMean, l.SlopeMean, l.Aspect, l.DeltaNDVI, l.CloudAdjacent,
-			dateText(l.PreDate), dateText(l.PostDate), l.Model, l.ModelVersion)
+		_, err = insert.ExecContext(ctx, values...)
 		if err != nil {
 			return fmt.Errorf("landslide %d of %d: %w", i+1, len(landslides), err)
 		}

@@ -30,8 +30,7 @@ func Write(ctx context.Context, path string, e imagery.Event, r store.Run, lands
 	if err != nil {
 		return err
 	}
-	shown := imagery.Event{ID: e.ID, Title: e.Title, Description: e.Description, Trigger: e.Trigger, AOI: e.AOI, Model: e.Model}
-	err = s.PutEvent(ctx, shown)
+	err = s.PutEvent(ctx, shown(e))
 	if err == nil {
 		err = s.Publish(ctx, r, landslides)
 	}
