@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from scarp_models import warmstart
+from scarp_models import networks, warmstart
 from scarp_models.bbunet import BBUnet
 from scarp_models.data import PatchSet
-from scarp_models.export import export_bbunet
+from scarp_models.export import export
 
 
 def test_an_exported_network_comes_back_with_batch_norms(network: BBUnet, patches: Path, tmp_path: Path) -> None:
-    exported = export_bbunet(network, tmp_path / "bbunet.onnx", {}, half=False).path
+    exported = export(networks.get("bbunet"), network, tmp_path / "bbunet.onnx", {}, half=False).path
     batch = PatchSet(patches).batch(np.arange(8))
     restored = warmstart.from_onnx(exported, [batch])
     with torch.no_grad():
