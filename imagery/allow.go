@@ -128,3 +128,15 @@ func (l *allowList) locateURL(ref string) (location, error) {
 	}
 	return location{}, l.refuse(ref)
 }
+
+// Locate checks a reference to a file as those of events are checked, and
+// returns the path that GDAL opens it by: one on disk, or one under /vsicurl/
+// for a URL. The error says which rule was broken.
+func (o Options) Locate(ref string) (string, error) {
+	allow, err := newAllowList(o)
+	if err != nil {
+		return "", err
+	}
+	l, err := allow.locate(ref)
+	return l.gdal, err
+}
