@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
 from torch import Tensor, nn
 
@@ -124,18 +125,13 @@ class Loop:
             self._check(check, losses)
         return self.best
 
-    def averaged(self) -> nn.Module:
-        """The network with the averaged weights, for judging; the training one is left as it is."""
-        own = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        self.model.load_state_dict(self.average.state)
-        self._own = own
-        return self.model.eval()
-
     def _check(self, check: Callable[[nn.Module], dict[str, float]], losses: list[float]) -> None:
         began = time.monotonic()
+        own = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average.state)
         with torch.no_grad():
-            scores = check(self.averaged())
-        self.model.load_state_dict(self._own)
+            scores = check(self.model.eval())
+        self.model.load_state_dict(own)
         self.elapsed += time.monotonic() - began
         better = scores["score"] > self.best
         self.stale = 0 if better else self.stale + 1
@@ -208,6 +204,24 @@ def load(path: Path) -> tuple[str, nn.Module]:
     model = networks.get(content["network"]).build()
     model.load_state_dict(content["ema"])
     return content["network"], model.eval()
+
+
+def open_network(path: Path, threads: int = 2) -> tuple[str, Callable[[Tensor], Tensor]]:
+    """Name and function (image N,C,H,W → logits) of a network with one input: a ``best.pt``, or an exported
+    ``.onnx`` file in ONNX Runtime, for what is shipped is what should be judged."""
+    if path.suffix != ".onnx":
+        name, model = load(path)
+
+        @torch.no_grad()
+        def run(image: Tensor) -> Tensor:
+            return forward(model, (image,), bfloat16=False)
+
+        return name, run
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    source = session.get_inputs()[0].name
+    return path.stem, lambda image: torch.from_numpy(session.run(None, {source: image.numpy()})[0])
 
 
 def forward(model: nn.Module, inputs: tuple[Tensor, ...], device: str = "cpu", bfloat16: bool = True) -> Tensor:

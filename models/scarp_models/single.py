@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,10 @@ from .landslide4sense import (
     reserved_blocks,
     without_blocks,
 )
-from .loop import Loop, Pace, load
+from .loop import Loop, Pace
 from .metrics import Counts
 from .single_augment import Changes, change
-from .single_scores import count, report, torch_network
+from .single_scores import count, predictor, report, torch_network
 from .toa import SurfacePatches
 from .train import loss
 
@@ -183,6 +183,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, help="length of a run, all resumptions together")
     parser.add_argument("--steps", type=int, help="length of a run in steps; the first of both ends it")
     parser.add_argument("--deepslide", action="store_true", help="DeepSlide's recipe, by epochs, instead of the shipped one's")
+    parser.add_argument("--epochs", type=int, default=100, help="of DeepSlide's recipe, which may stop earlier")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--check-minutes", type=float, default=2.0, help="between checks, which are also what is resumed from")
@@ -205,7 +206,9 @@ def recipe_of(options: argparse.Namespace, patches: Sequence[Patches], **more: A
     """The recipe that the options ask for."""
     same = {"network": options.network, "batch": options.batch, "held_out": tuple(options.held_out), **more}
     if options.deepslide:
-        return Recipe.deepslide(max(1, sum(map(len, patches)) // options.batch), **same)
+        recipe = Recipe.deepslide(max(1, sum(map(len, patches)) // options.batch), options.epochs, **same)
+        seconds = options.minutes * 60 if options.minutes else None
+        return replace(recipe, pace=replace(recipe.pace, seconds=seconds, device=options.device, seed=options.seed))
     pace = Pace(
         seconds=options.minutes * 60 if options.minutes else None,
         steps=options.steps,
@@ -237,7 +240,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def score_files(folder: Path, files: Sequence[Path], chosen: dict[str, Any]) -> list[dict[str, Any]]:
     """Scores a run's best weights on patches that it never saw, and writes ``scores.json``."""
-    predict = torch_network(load(folder / "best.pt")[1])
+    predict = predictor(folder / "best.pt")[1]
     rows = []
     for path in files:
         row = {"data": path.name, "channels": list(CHANNELS)} | report(count(predict, open_test(path)), chosen["threshold"])

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 
 from .landslide4sense import Patches, in_blocks
-from .loop import load
 from .metrics import Counts
 from .single import Material, add_data_options, open_test, opened, recipe_of, score_files, train
-from .single_scores import VIEWS, count, report, torch_network
+from .single_scores import VIEWS, count, predictor, report
 
 SHARES = (0.125, 0.25, 0.5, 1.0)
 
@@ -33,9 +33,9 @@ def register(commands: Any) -> None:
     cross.set_defaults(run=_cross)
 
     judge = commands.add_parser("evaluate-single", help="score a checkpoint on patches, with all channels and with fewer")
-    judge.add_argument("--checkpoint", type=Path, required=True, help="best.pt of a run; threshold.json lies beside it")
+    judge.add_argument("--model", type=Path, required=True, help="best.pt of a run, or an exported .onnx file")
     judge.add_argument("--test", type=Path, nargs="+", required=True, help=".npz files, or folders of HDF5 files, that training never saw")
-    judge.add_argument("--threshold", type=float, help="instead of the one that the run chose")
+    judge.add_argument("--threshold", type=float, help="instead of that of threshold.json or manifest.yaml beside it")
     judge.add_argument("--out", type=Path, help="write the scores as JSON as well")
     judge.add_argument("--threads", type=int, default=2)
     judge.set_defaults(run=_evaluate)
@@ -89,7 +89,7 @@ def _cross(options: argparse.Namespace) -> None:
         material = Material.split(patches, surface, replace(recipe, held_out=held), reserve=not options.all_blocks)
         folder = options.out / f"fold-{number}"
         chosen = train(material, folder, replace(recipe, held_out=held))
-        predict = torch_network(load(folder / "best.pt")[1])
+        predict = predictor(folder / "best.pt")[1]
         for view, channels in VIEWS.items():
             for p in full:
                 part = in_blocks(p, blocks)
@@ -131,14 +131,8 @@ def _at_half(counts: Counts, threshold: float) -> Counts:
 
 def _evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
-    name, model = load(options.checkpoint)
-    threshold = options.threshold
-    if threshold is None:
-        beside = options.checkpoint.with_name("threshold.json")
-        if not beside.exists():
-            raise ValueError(f"evaluate-single: no {beside}; give --threshold, chosen on other patches than these")
-        threshold = json.loads(beside.read_text())["threshold"]
-    predict, rows = torch_network(model), []
+    name, predict = predictor(options.model, options.threads)
+    threshold, rows = options.threshold or _threshold_beside(options.model), []
     for path in options.test:
         patches = open_test(path)
         views = {"RGB": VIEWS["RGB"]} if patches.eight_bit else VIEWS
@@ -147,6 +141,14 @@ def _evaluate(options: argparse.Namespace) -> None:
     _table(rows)
     if options.out:
         options.out.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def _threshold_beside(path: Path) -> float:
+    """The threshold that a run chose, or that a manifest states."""
+    for name in ("manifest.yaml", "threshold.json"):  # JSON is YAML
+        if (path.parent / name).exists():
+            return float(yaml.safe_load((path.parent / name).read_text())["threshold"])
+    raise ValueError(f"evaluate-single: no threshold.json or manifest.yaml beside {path}; give --threshold, chosen on other patches")
 
 
 def _table(rows: list[dict[str, Any]]) -> None:

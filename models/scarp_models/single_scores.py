@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .landslide4sense import CHANNELS, OPTICAL, Source, batches
-from .loop import forward
+from .loop import forward, open_network
 from .metrics import Counts, codes
 from .single_augment import only
 from .train import one_logit
@@ -36,6 +37,12 @@ def report(counts: Counts, threshold: float) -> dict[str, Any]:
         | {"average_precision": round(whole.average_precision(), 4)}
         | {f"{name}_95": [round(float(v), 4) for v in between[name]] for name in ("f1", "iou")}
     )
+
+
+def predictor(path: Path, threads: int = 2) -> tuple[str, Predict]:
+    """Name and probabilities of a ``best.pt`` or an exported ``.onnx`` file."""
+    name, logits = open_network(path, threads)
+    return name, lambda image: torch.sigmoid(one_logit(logits(image)))
 
 
 def torch_network(model: nn.Module, bfloat16: bool = True, device: str = "cpu") -> Predict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from . import networks
 from .clouds import IGNORED, Scenes, Weather, normalise, real_series
 from .data import PatchSet
-from .loop import Loop, Pace, forward, load
+from .loop import Loop, Pace, forward, open_network
 from .networks.clouds import CLASSES
 
 CLASS_WEIGHTS = (1.0, 1.5, 2.5, 2.0)
@@ -46,7 +46,7 @@ def train(scenes: Scenes, validation: Scenes, folder: Path, pace: Pace, weather:
     fixed = validation_images(validation, weather)
 
     def check(model: nn.Module) -> dict[str, float]:
-        scores = measure(confusion(model, fixed, bfloat16=True))
+        scores = measure(confusion(lambda image: forward(model, (image,)), fixed))
         return {"score": scores["mean_iou"]} | {f"iou_{c}": scores[c]["iou"] for c in CLASSES}
 
     loop.run(batch_loss, check)
@@ -63,18 +63,19 @@ def validation_images(scenes: Scenes, weather: Weather, most: int = 200) -> list
     return plain + [scenes.draw(weather, rng) for _ in range(most // 2)]
 
 
-def confusion(model: nn.Module, images: Iterable[tuple[np.ndarray, np.ndarray]], bfloat16: bool = False) -> np.ndarray:
+def confusion(logits: Callable[[Tensor], Tensor], images: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """4 × 4 pixels: truth in rows, the network's class in columns. Images may have any size."""
-    model.eval()
     total = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
     for _, run in itertools.groupby(images, key=lambda pair: pair[1].shape):
         for part in _batched(run, 16):
             image, truth = np.stack([normalise(p[0]) for p in part]), np.stack([p[1] for p in part])
             height, width = truth.shape[1:]
             padded = np.pad(image, ((0, 0), (0, 0), (0, -height % 32), (0, -width % 32)), mode="symmetric")
-            with torch.no_grad():
-                logits = forward(model, (torch.from_numpy(padded),), bfloat16=bfloat16)
-            answer, counted = logits.argmax(1).numpy()[:, :height, :width], truth != IGNORED
+            scores = logits(torch.from_numpy(padded))
+            if scores.shape[1] != len(CLASSES):
+                raise ValueError(f"judge clouds: the network answers with {scores.shape[1]} channels, not {len(CLASSES)} classes")
+            answer = scores.argmax(1).numpy()[:, :height, :width]
+            counted = truth != IGNORED
             pairs = truth[counted].astype(np.int64) * len(CLASSES) + answer[counted]
             total += np.bincount(pairs, minlength=total.size).reshape(total.shape)
     return total
@@ -124,7 +125,7 @@ def register(commands: Any) -> None:
     parser.set_defaults(run=_train)
 
     judge = commands.add_parser("evaluate-clouds", help="score a cloud network on patch sets and on real scene classifications")
-    judge.add_argument("--checkpoint", type=Path, required=True)
+    judge.add_argument("--model", type=Path, required=True, help="best.pt of a run, or an exported .onnx file")
     judge.add_argument("--test", type=Path, nargs="*", default=[], help="folders of patches")
     judge.add_argument("--series", type=Path, nargs="*", default=[], help="folders of S2_L2A_10m_*.nc and S2_L2A_20m_*.nc")
     judge.add_argument("--out", type=Path, help="write the scores as JSON as well")
@@ -148,9 +149,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
-    name, model = load(options.checkpoint)
-    if networks.get(name).kind != "cloud":
-        raise ValueError(f"evaluate-clouds: {options.checkpoint} holds {name}, which is no cloud network")
+    _, logits = open_network(options.model, options.threads)
     tests: dict[str, Iterable[tuple[np.ndarray, np.ndarray]]] = {}
     for folder in options.test:
         scenes = Scenes([PatchSet(folder)])
@@ -161,7 +160,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         raise ValueError("evaluate-clouds: give --test or --series")
     rows = {}
     for label, images in tests.items():
-        matrix = confusion(model, images)
+        matrix = confusion(logits, images)
         rows[label] = measure(matrix) | {"confusion": matrix.tolist()}
         print(f"{label}: mean IoU {rows[label]['mean_iou']:.3f}, accuracy {rows[label]['accuracy']:.3f}")
         for c in (*CLASSES, "cloud"):

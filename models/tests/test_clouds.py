@@ -119,7 +119,7 @@ def test_commands_train_and_judge(tmp_path: Path, capsys: pytest.CaptureFixture)
     entry = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
     assert entry["step"] == 2 and {"iou_clear", "iou_shadow"} <= set(entry)
     real = series(tmp_path / "series")
-    run("evaluate-clouds", "--checkpoint", tmp_path / "run" / "best.pt", "--test", held, "--series", real,
+    run("evaluate-clouds", "--model", tmp_path / "run" / "best.pt", "--test", held, "--series", real,
         "--threads", 1, "--out", tmp_path / "scores.json")  # fmt: skip
     scores = json.loads((tmp_path / "scores.json").read_text())
     against = scores["series (against the scene classification)"]

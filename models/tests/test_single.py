@@ -11,7 +11,7 @@ import torch
 from conftest import make_patches
 from test_landslide4sense import made, save, save_h5
 
-from scarp_models import networks, single, single_runs
+from scarp_models import export, networks, single, single_runs
 from scarp_models.data import PatchSet
 from scarp_models.landslide4sense import CHANNELS, Patches
 from scarp_models.loop import Loop, Pace, load
@@ -114,6 +114,15 @@ def test_deepslide_recipe_is_theirs() -> None:
     assert (r.pace.rate, r.pace.schedule, r.pace.epoch, r.pace.ema) == (1e-3, "step", 200, 0)
 
 
+def test_deepslide_can_be_asked_for(tmp_path: Path) -> None:
+    h5 = save_h5(made([1, 102, 412, 520], False), tmp_path / "benchmark")
+    run("train-single", "--deepslide", "--epochs", 2, "--network", "small", "--batch", 2, "--h5", h5, "--held-out", 5,
+        "--threads", 1, "--seed", 4, "--out", tmp_path / "run")  # fmt: skip
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [e["step"] for e in log] == [2, 4] and {e["rate"] for e in log} == {0.001}
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["pace"]["seed"] == 4
+
+
 def test_shares_of_blocks_nest() -> None:
     patches = made([100 * b + 1 for b in range(12)], True)
     chosen = [set(single.share_of_blocks(patches, recipe(share=s))) for s in (0.125, 0.25, 0.5, 1)]
@@ -128,7 +137,7 @@ def test_mixing_keeps_small_sources_small(tmp_path: Path) -> None:
     assert mixer.shares.tolist() == pytest.approx([6 / 8.5, 1 / 8.5, 1.5 / 8.5])
 
 
-def test_commands_train_draw_the_curve_and_cross_validate(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_commands_train_draw_the_curve_and_cross_validate(tmp_path: Path) -> None:
     rgb = save(made([1, 110, 210, 410, 510, 610], True), tmp_path / "rgb.npz")
     h5 = save_h5(made([2, 112, 412, 520], False), tmp_path / "benchmark")
     test = save(made([301, 302, 1301], True), tmp_path / "validation.npz")
@@ -146,9 +155,13 @@ def test_commands_train_draw_the_curve_and_cross_validate(tmp_path: Path, capsys
     rows = json.loads((tmp_path / "cross" / "cross.json").read_text())
     assert {r["patches"] for r in rows} == {4} and rows[-1]["channels"] == "RGB"
 
-    capsys.readouterr()
-    run("evaluate-single", "--checkpoint", tmp_path / "one" / "best.pt", "--test", test, "--threads", 1)
-    assert "validation.npz" in capsys.readouterr().out
+    exported = tmp_path / "one" / "small.onnx"
+    export.export(networks.get("small"), load(tmp_path / "one" / "best.pt")[1], exported, {}, half=False)
+    rows = []
+    for model in (tmp_path / "one" / "best.pt", exported):
+        run("evaluate-single", "--model", model, "--test", test, "--threads", 1, "--out", tmp_path / "scores.json")
+        rows += json.loads((tmp_path / "scores.json").read_text())
+    assert rows[0] | {"network": "small"} == rows[1] and rows[0]["channels"] == "RGB"
 
 
 def test_folds_are_counted_together_each_at_its_own_threshold() -> None:
