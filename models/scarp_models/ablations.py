@@ -21,7 +21,7 @@ from . import degrade, physics, report
 from .baselines import Scorer
 from .bbunet import BANDS
 from .data import Batch, PatchSet
-from .evaluate import Prediction, add_data_options, evaluate, predict, unique
+from .evaluate import Prediction, add_data_options, predict, unique
 from .metrics import ROUNDS, Counts, codes, difference
 from .served import Served
 

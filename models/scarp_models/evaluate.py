@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,8 @@ import torch
 from . import baselines, objects, report
 from .baselines import Scorer
 from .data import Batch, PatchSet
-from .metrics import ROUNDS, Counts, Histogram, codes, step_at
+from .metrics import ROUNDS, Counts, codes, difference, step_at
 from .served import TILINGS, Served
-
-
-def evaluate(scorer: Scorer, sets: Iterable[PatchSet], batch: int = 16) -> Histogram:
-    """Scores all patches of all sets into one histogram; pixels that the paper's rule excludes don't count."""
-    histogram = Histogram()
-    for patches in sets:
-        for part in patches.batches(batch):
-            histogram.add(scorer(part), part.mask.numpy() > 0, part.valid.numpy())
-    return histogram
 
 
 @dataclass(frozen=True)
@@ -71,39 +62,58 @@ class Method:
     note: str = ""
 
 
-def methods(networks: Sequence[Served], validation: Sequence[PatchSet]) -> list[Method]:
-    """The networks, then the baselines, each with the threshold of highest IoU on the validation data."""
-    out = []
-    for network in networks:
-        size = validation[0].mask.shape[-2:]
-        chosen = evaluate(network, validation, batch=8).best().threshold
-        out.append(Method(network.name, "network", network, chosen, network.how(*size)))
-    out += [Method(b.name, "baseline", b.scorer, b.threshold) for b in baselines.fit(validation)]
-    return out
+@dataclass(frozen=True)
+class Result:
+    """What a method did on some patches: a row of the results, and the counts that it was made from."""
+
+    row: dict[str, Any]
+    counts: Counts
 
 
-def judge(method: Method, prediction: Prediction, data: str, rounds: int = ROUNDS) -> dict[str, Any]:
-    """One row of the results: everything that is measured of a method on some patches."""
+def judge(method: Method, prediction: Prediction, data: str, rounds: int = ROUNDS, groups: np.ndarray | None = None) -> Result:
+    """Everything that is measured of a method on some patches. Intervals are by bootstrap over patches or, where
+    ``groups`` numbers each patch's group, over groups."""
     counts = prediction.counts()
-    total = counts.total()
+    found = objects.count(prediction.mask(method.threshold), prediction.truth, prediction.valid)
+    patches, total = len(counts), counts.total()
+    if groups is not None:
+        counts, found = counts.grouped(groups), found.grouped(groups)
     row = {
         "method": method.name,
         "kind": method.kind,
         "note": method.note,
         "data": data,
-        "patches": len(counts),
+        "patches": patches,
+        "drawn": len(counts),
         "landslide_pixels": int(total.positive.sum()),
         "pixels": int(total.positive.sum() + total.negative.sum()),
         **total.at(method.threshold).as_dict(),
         "average_precision": round(total.average_precision(), 4),
         "intervals": counts.intervals(method.threshold, rounds),
-        "objects": objects.count(prediction.mask(method.threshold), prediction.truth, prediction.valid).table(rounds),
+        "objects": found.table(rounds),
     }
     if method.kind == "network":  # a baseline's scores aren't meant as probabilities
         row |= {"calibration_error": round(total.calibration_error(), 4), "reliability": total.reliability()}
     else:
         row["intervals"].pop("calibration_error")
-    return row
+    return Result(row, counts)
+
+
+def compare(results: Sequence[Result], rounds: int = ROUNDS) -> None:
+    """Adds to each network's row its lead over the baseline that has the highest F1 on the same data."""
+    for r in results:
+        rivals = [x for x in results if x.row["kind"] == "baseline" and x.row["data"] == r.row["data"]]
+        if r.row["kind"] == "network" and rivals:
+            best = max(rivals, key=lambda x: x.row["f1"])
+            value, low, high = difference(best.counts, best.row["threshold"], r.counts, r.row["threshold"], rounds)
+            r.row["lead"] = {"over": best.row["method"], "f1": value, "interval": (low, high)}
+
+
+def events(patches: PatchSet) -> np.ndarray | None:
+    """The number of each patch's event, where ``patches.json`` has events with their ``patches`` in order."""
+    path = patches.folder / "patches.json"
+    counts = [e.get("patches", 0) for e in json.loads(path.read_text()).get("events", [])] if path.exists() else []
+    return np.repeat(np.arange(len(counts)), counts) if sum(counts) == len(patches) else None
 
 
 def regions(patches: PatchSet) -> dict[str, np.ndarray]:
@@ -125,6 +135,10 @@ def register(commands: argparse._SubParsersAction) -> None:
     add_data_options(parser)
     parser.add_argument("--model", type=Path, action="append", required=True, help="an exported network; may be repeated")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="resamples of the bootstrap")
+    parser.add_argument(
+        "--resample", choices=("patches", "events"), default="patches",
+        help="what intervals draw: patches, or whole events where patches.json tells them, since patches of an event are alike",
+    )  # fmt: skip
     parser.set_defaults(run=_run)
 
 
@@ -157,28 +171,59 @@ def _run(options: argparse.Namespace) -> None:
         raise ValueError(f"evaluate: {min(shared)} is both validation and test")
     networks = [Served(p, options.threads, options.tiling) for p in options.model]
     options.out.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
+    results: list[Result] = []
     pictures: list[report.Picture] = []
     print(HEADER)
-    for method in methods(networks, list(validation.values())):
-        for split, sets in (("validation", validation), ("test", test)):
-            for name, patches in sets.items():
-                at = method
-                if method.kind == "network":
-                    at = replace(method, note=method.scorer.how(*patches.mask.shape[-2:]))
-                prediction = predict(at.scorer, patches)
-                parts = {name: None} | {f"{name}: {r}": i for r, i in regions(patches).items()}
-                for data, chosen in parts.items():
-                    part = prediction if chosen is None else prediction.select(chosen)
-                    rows.append(judge(at, part, data, options.rounds) | {"split": split, "region": chosen is not None})
-                    print(line(rows[-1]), flush=True)
-                if method.kind == "network" and split == "test":
-                    pictures += report.choose(at.name, name, patches, prediction, at.threshold)
+    for network in networks:
+        known = {name: predict(network, patches) for name, patches in validation.items()}
+        threshold = Counts.join([p.counts() for p in known.values()]).total().best().threshold
+        method = Method(network.name, "network", network, threshold)
+        results += _table(method, validation, "validation", options, known)
+        known = {name: predict(network, patches) for name, patches in test.items()}
+        results += _table(method, test, "test", options, known)
+        for name, patches in test.items():
+            pictures += report.choose(method.name, name, patches, known[name], threshold)
+    for b in baselines.fit(list(validation.values())):
+        method = Method(b.name, "baseline", b.scorer, b.threshold)
+        results += _table(method, validation, "validation", options)
+        results += _table(method, test, "test", options)
+    compare(results, options.rounds)
+    _finish(options, networks, [r.row for r in results], pictures)
+
+
+def _table(
+    method: Method, sets: dict[str, PatchSet], split: str, options: argparse.Namespace, known: dict[str, Prediction] | None = None
+) -> list[Result]:
+    """A method's results on each patch set and its regions; ``known`` holds what it says where that was computed before."""
+    out = []
+    for name, patches in sets.items():
+        prediction = known[name] if known else predict(method.scorer, patches)
+        if isinstance(method.scorer, Served):
+            method = replace(method, note=method.scorer.how(*patches.mask.shape[-2:]))
+        groups = events(patches) if options.resample == "events" else None
+        parts = {name: np.arange(len(patches))} | {f"{name}: {r}": i for r, i in regions(patches).items()}
+        for data, chosen in parts.items():
+            some = None if groups is None else groups[chosen]
+            result = judge(method, prediction.select(chosen), data, options.rounds, some)
+            result.row.update(split=split, region=data != name)
+            print(line(result.row), flush=True)
+            out.append(result)
+    return out
+
+
+def _finish(
+    options: argparse.Namespace, networks: Sequence[Served], rows: list[dict[str, Any]], pictures: Sequence[report.Picture]
+) -> None:
+    for row in rows:
+        if row["split"] == "test" and "lead" in row:
+            low, high = row["lead"]["interval"]
+            print(f"{row['method']} on {row['data']}: F1 {row['lead']['f1']:+.3f} ({low:+.3f} to {high:+.3f}) against {row['lead']['over']}")
     document = {
         "models": [{"name": n.name, "file": n.path.name, "manifest": n.has_manifest} for n in networks],
-        "validation": sorted(validation),
-        "test": sorted(test),
+        "validation": list(dict.fromkeys(r["data"] for r in rows if r["split"] == "validation" and not r["region"])),
+        "test": list(dict.fromkeys(r["data"] for r in rows if r["split"] == "test" and not r["region"])),
         "rounds": options.rounds,
+        "resampled": options.resample,
         "object_rule": f"an object is matched when at least {objects.SHARE:g} of its pixels lie in the other mask",
         "rows": rows,
     }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from .metrics import ROUNDS, interval, resamples
+from .metrics import ROUNDS, add_up, interval, resamples
 
 PIXEL_HECTARES = 0.01
 """A pixel of 10 m × 10 m."""
@@ -36,6 +36,10 @@ class Objects:
     found: np.ndarray
     predicted: np.ndarray
     right: np.ndarray
+
+    def grouped(self, groups: np.ndarray) -> Objects:
+        """One row for each group of patches, told by a number for each patch."""
+        return Objects(*(add_up(a, groups) for a in (self.reference, self.found, self.predicted, self.right)))
 
     def table(self, rounds: int = ROUNDS) -> list[dict[str, object]]:
         """One row for all sizes, then one a size class; recall and precision are None where there is no object.
@@ -61,7 +65,10 @@ class Objects:
 
 def count(predicted: np.ndarray, truth: np.ndarray, valid: np.ndarray, share: float = SHARE) -> Objects:
     """Compares boolean masks N,H,W patch by patch; pixels that aren't valid belong to neither."""
-    rows = [(*_matched(t & v, p & v, share), *_matched(p & v, t & v, share)) for p, t, v in zip(predicted, truth, valid, strict=True)]
+    rows = [
+        (*_matched(t & v, p & v, share), *_matched(p & v, t & v, share))
+        for p, t, v in zip(predicted, truth, valid, strict=True)
+    ]
     return Objects(*(np.array(column).reshape(-1, len(CLASSES)) for column in zip(*rows, strict=True)))
 
 

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 ORDER = ("evaluation", "ablations", "edge")
 _VISIBLE = [BANDS.index(b) for b in ("B04", "B03", "B02")]
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1200px;padding:0 1rem;color:#1d2327}
-table{border-collapse:collapse;margin:1rem 0;font-size:13px}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #dde1e4}
-th:first-child,td:first-child,th.l,td.l{text-align:left}th{border-bottom:2px solid #98a2aa;vertical-align:bottom}
-tr.baseline td{color:#66717a}td.best{font-weight:600}small{color:#66717a}
-figure{margin:0 0 1.2rem;display:inline-block}figure img{image-rendering:pixelated;width:100%;max-width:1140px}
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1320px;padding:0 1rem;color:#1d2327}
+table{border-collapse:collapse;margin:1rem 0;font-size:13px}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #dde1e4;white-space:nowrap}
+th:first-child,td:first-child,th.l,td.l{text-align:left}th{border-bottom:2px solid #98a2aa}
+tr.baseline td{color:#66717a}small{color:#66717a}
+figure{margin:0 0 1.2rem}figure img{image-rendering:pixelated;width:100%;max-width:1048px;display:block}
 figcaption{font-size:13px}h2{margin-top:2.5rem}.plots{display:flex;flex-wrap:wrap;gap:1.5rem}
 """
 
@@ -129,6 +129,11 @@ def ranged(value: float | None, interval: Sequence[float] | None) -> str | None:
     return f"{value:.3f}" + (f" ({interval[0]:.3f}–{interval[1]:.3f})" if interval else "")
 
 
+def signed(value: float, interval: Sequence[float]) -> str:
+    """A difference with its interval."""
+    return f"{value:+.3f} ({interval[0]:+.3f} to {interval[1]:+.3f})"
+
+
 def evaluation(document: dict[str, Any], pictures: Sequence[Picture]) -> str:
     """The section of ``evaluate``."""
     rows = document["rows"]
@@ -136,8 +141,14 @@ def evaluation(document: dict[str, Any], pictures: Sequence[Picture]) -> str:
         "<h2>Networks and baselines</h2>",
         "<p>Global confusion matrix over all pixels without thick or thin cloud and with data on both dates. The threshold of each row is the one of "
         f"highest IoU on validation data ({html.escape(', '.join(document['validation']))}), then fixed. In parentheses: 95 % intervals, by "
-        f"{document['rounds']} bootstrap resamples of whole patches. AP: average precision. ECE: expected calibration error over ten bins of equal width.</p>",
+        f"{document['rounds']} bootstrap resamples of whole {document['resampled']}. AP: average precision. ECE: expected calibration error over ten bins of equal "
+        "width. NDVI loss is gain of brightness in patches without near infrared; centred rules first take the patch's median change away. Gates on slopes "
+        "are chosen on validation data too, and let patches without terrain through.</p>",
     ]
+    leads = [r for r in rows if r["split"] == "test" and not r["region"] and "lead" in r]
+    if leads:
+        body = [(r["method"], r["data"], r["f1"], signed(r["lead"]["f1"], r["lead"]["interval"]), r["lead"]["over"]) for r in leads]
+        parts.append(table(("network", "data", "F1", "lead in F1", "over the best baseline"), body, left=(0, 1, 4)))
     for data in dict.fromkeys(r["data"] for r in rows):
         parts.append(_scores(data, [r for r in rows if r["data"] == data]))
     parts.append("<h2>By object</h2><p>Connected components of 8 neighbours; " + html.escape(document["object_rule"]) + ".</p>")
@@ -194,7 +205,7 @@ def ablations(document: dict[str, Any]) -> str:
         body = []
         for r in intact + [r for r in rows if r["part"] == part]:
             d = r.get("difference")
-            delta = f"{d['f1']:+.3f} ({d['interval'][0]:+.3f} to {d['interval'][1]:+.3f})" if d else None
+            delta = signed(d["f1"], d["interval"]) if d else None
             measures = (r["iou"], r["precision"], r["recall"], r["average_precision"], r["f1_at_best_threshold"])
             body.append((r["variant"], ranged(r["f1"], r["intervals"]["f1"]), delta, *measures, r["patches"]))
         parts.append(f"<h3>{TITLES.get(part, part)}</h3>" + table(head, body))
@@ -219,7 +230,7 @@ def edge(document: dict[str, Any]) -> str:
     return (
         f"<h2>Time and memory</h2><p>{html.escape(document['machine'])}. ONNX Runtime {html.escape(document['onnxruntime'])} on the CPU, one patch at a time, "
         f"{document['runs']} runs of each network in turn with the others, so that whatever else the machine does meets all of them; ratios are medians over "
-        "turns. Peak memory is that of a process of its own that loads the network and runs it, before and without what the server needs.</p>" + table(head, body, left=(0, 1))
+        "turns. Peak memory is that of a process of its own that loads the network and runs it; the server needs its own memory besides.</p>" + table(head, body, left=(0, 1))
     )
 
 
@@ -239,17 +250,19 @@ def _scores(data: str, rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _objects(data: str, rows: Sequence[dict[str, Any]]) -> str:
-    head, body, kinds = ["method"], [], []
-    for size in rows[0]["objects"]:
-        head += [f"recall {size['size']} ({size['reference']})", f"precision {size['size']}"]
-    for r in rows:
-        cells: list[object] = [r["method"]]
-        for o in r["objects"]:
-            shown = (ranged(o[m], o[f"{m}_interval"] if o["size"] == "all" else None) for m in ("recall", "precision"))
-            cells += [next(shown), f"{s} of {o['predicted']}" if (s := next(shown)) else None]
-        body.append(cells)
-        kinds.append(r["kind"])
-    return f"<h3>{html.escape(data)}</h3>" + table(head, body, kinds)
+    """Recall and precision of objects, a table each, a column for each size."""
+    out = [f"<h3>{html.escape(data)}</h3>"]
+    sizes = [o["size"] for o in rows[0]["objects"]]
+    for measure, of in (("recall", "reference"), ("precision", "predicted")):
+        body = []
+        for r in rows:
+            cells: list[object] = [r["method"]]
+            for o in r["objects"]:
+                shown = ranged(o[measure], o[f"{measure}_interval"] if o["size"] == "all" else None)
+                cells.append(f"{shown} of {o[of]}" if shown else None)
+            body.append(cells)
+        out.append(table((f"{measure} of objects", *sizes), body, [r["kind"] for r in rows]))
+    return "".join(out)
 
 
 def reliability(bins: Sequence[dict[str, float]], title: str, size: int = 260) -> str:

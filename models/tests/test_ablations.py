@@ -191,7 +191,7 @@ def test_time_memory_and_lost_accuracy(tmp_path: Path, patches: Path) -> None:
     )  # fmt: skip
     first, second = json.loads((tmp_path / "out" / "edge.json").read_text())["rows"]
     assert first["ratio"] == 1 and first["difference"] == [0, 0, 0] and first["precision"] == "fp32"
-    assert second["median_ms"] > 0 and second["peak_mb"] > second["network_mb"] > 0
+    assert second["median_ms"] > 0 and 300 > second["peak_mb"] > second["network_mb"] > 0
     assert "Time and memory" in (tmp_path / "out" / "report.html").read_text()
     with pytest.raises(ValueError, match="both --validation and --test"):
         run(edge, "edge", "--model", model, "--test", test, "--out", tmp_path / "out")

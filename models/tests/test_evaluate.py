@@ -184,7 +184,8 @@ def test_baselines_are_fitted_on_validation(patches: Path) -> None:
     fitted = {b.name: b for b in baselines.fit([PatchSet(patches)])}
     assert len(fitted) == 8
     for b in fitted.values():
-        assert evaluate.evaluate(b.scorer, [PatchSet(patches)]).at(b.threshold).iou > 0.9, b.name
+        total = evaluate.predict(b.scorer, PatchSet(patches)).counts().total()
+        assert total.at(b.threshold).iou > 0.9, b.name
 
 
 def test_command_writes_table_json_and_report(tmp_path: Path, patches: Path, capsys: pytest.CaptureFixture) -> None:
@@ -202,6 +203,9 @@ def test_command_writes_table_json_and_report(tmp_path: Path, patches: Path, cap
     assert first["method"] == "n/pixelwise" and first["f1"] > 0.95
     assert first["intervals"]["f1"][0] <= first["f1"] <= first["intervals"]["f1"][1]
     assert first["objects"][0]["reference"] == 2 and first["objects"][0]["recall"] == 1
+    lead = first["lead"]
+    best = max(r["f1"] for r in rows[2:])
+    assert lead["f1"] == pytest.approx(first["f1"] - best, abs=1e-4) and lead["interval"][0] <= lead["f1"]
     thresholds = {(r["method"], r["threshold"]) for r in document["rows"]}
     assert len(thresholds) == 10, "one threshold a method, whatever the data"
     assert {r["data"] for r in document["rows"]} == {"patches", "test", "test: hills", "test: coast"}
@@ -212,6 +216,19 @@ def test_command_writes_table_json_and_report(tmp_path: Path, patches: Path, cap
     report.write(out, "evaluation", "<p>again</p>")
     page = (out / "report.html").read_text()
     assert page.index("<p>again</p>") < page.index("<p>later</p>") and "data:image" not in page
+
+
+def test_events_are_drawn_whole(tmp_path: Path, patches: Path) -> None:
+    """Patches with a scar (even numbers) and without: where an event is one of each, no resample is without a scar."""
+    sets = PatchSet(patches)
+    assert evaluate.events(sets) is None
+    (patches / "patches.json").write_text(json.dumps({"events": [{"patches": 2}] * 4}))
+    assert evaluate.events(sets).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    method = evaluate.Method("rule", "baseline", baselines.change_vector, 0.1)
+    prediction = evaluate.predict(method.scorer, sets)
+    alone, whole = (evaluate.judge(method, prediction, "x", 200, g).row for g in (None, evaluate.events(sets)))
+    assert alone["f1"] == whole["f1"] and (alone["drawn"], whole["drawn"]) == (8, 4)
+    assert whole["objects"][0]["reference"] == alone["objects"][0]["reference"] == 4
 
 
 def test_test_data_must_not_be_validation_data(tmp_path: Path, patches: Path) -> None:
