@@ -19,6 +19,10 @@ from .metrics import ROUNDS, Counts, codes, difference, step_at
 from .served import TILINGS, Served
 
 
+FEWEST = 5
+"""Events from which on they are drawn in a bootstrap instead of patches."""
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What a method says about one patch set: N,S,S arrays, scores as uint8 steps of 1/250, truth and valid boolean."""
@@ -110,10 +114,12 @@ def compare(results: Sequence[Result], rounds: int = ROUNDS) -> None:
 
 
 def events(patches: PatchSet) -> np.ndarray | None:
-    """The number of each patch's event, where ``patches.json`` has events with their ``patches`` in order."""
+    """The number of each patch's event, where ``patches.json`` has events with their ``patches`` in order, and at least
+    :data:`FEWEST` of them: drawing among fewer says nothing about others."""
     path = patches.folder / "patches.json"
     counts = [e.get("patches", 0) for e in json.loads(path.read_text()).get("events", [])] if path.exists() else []
-    return np.repeat(np.arange(len(counts)), counts) if sum(counts) == len(patches) else None
+    enough = sum(n > 0 for n in counts) >= FEWEST and sum(counts) == len(patches)
+    return np.repeat(np.arange(len(counts)), counts) if enough else None
 
 
 def regions(patches: PatchSet) -> dict[str, np.ndarray]:
@@ -137,7 +143,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="resamples of the bootstrap")
     parser.add_argument(
         "--resample", choices=("patches", "events"), default="patches",
-        help="what intervals draw: patches, or whole events where patches.json tells them, since patches of an event are alike",
+        help="what intervals draw: patches, or whole events where patches.json tells of five or more, since patches of an event are alike",
     )  # fmt: skip
     parser.set_defaults(run=_run)
 

@@ -95,7 +95,9 @@ def draw(patches: PatchSet, prediction: Prediction, index: int, threshold: float
 
 
 def write(folder: Path, section: str, body: str) -> None:
-    """Puts a section into ``folder/report.html``, in place of an older one of the same name."""
+    """Puts a section into ``folder/report.html``, in place of an older one of the same name. Names begin with one of
+    :data:`ORDER`, whatever follows after ``_``."""
+    section = re.sub(r"[^\w./-]+", "-", section)
     path = folder / "report.html"
     old = path.read_text() if path.exists() else ""
     sections = dict(re.findall(r"<!-- section (\S+) -->\n(.*?)\n<!-- end -->", old, re.S))
@@ -141,7 +143,7 @@ def evaluation(document: dict[str, Any], pictures: Sequence[Picture]) -> str:
         "<h2>Networks and baselines</h2>",
         "<p>Global confusion matrix over all pixels without thick or thin cloud and with data on both dates. The threshold of each row is the one of "
         f"highest IoU on validation data ({html.escape(', '.join(document['validation']))}), then fixed. In parentheses: 95 % intervals, by "
-        f"{document['rounds']} bootstrap resamples of whole {document['resampled']}. AP: average precision. ECE: expected calibration error over ten bins of equal "
+        f"{document['rounds']} bootstrap resamples of {RESAMPLED[document['resampled']]}. AP: average precision. ECE: expected calibration error over ten bins of equal "
         "width. NDVI loss is gain of brightness in patches without near infrared; centred rules first take the patch's median change away. Gates on slopes "
         "are chosen on validation data too, and let patches without terrain through.</p>",
     ]
@@ -177,6 +179,7 @@ def evaluation(document: dict[str, Any], pictures: Sequence[Picture]) -> str:
     return "\n".join(parts)
 
 
+RESAMPLED = {"patches": "patches", "events": "events (of patches, where fewer than five events are known)"}
 TITLES = {
     "intact": "",
     "bands": "Bands missing",

@@ -218,16 +218,18 @@ def test_command_writes_table_json_and_report(tmp_path: Path, patches: Path, cap
     assert page.index("<p>again</p>") < page.index("<p>later</p>") and "data:image" not in page
 
 
-def test_events_are_drawn_whole(tmp_path: Path, patches: Path) -> None:
-    """Patches with a scar (even numbers) and without: where an event is one of each, no resample is without a scar."""
+def test_events_are_drawn_whole(patches: Path) -> None:
     sets = PatchSet(patches)
     assert evaluate.events(sets) is None
-    (patches / "patches.json").write_text(json.dumps({"events": [{"patches": 2}] * 4}))
-    assert evaluate.events(sets).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    few = [{"patches": 2}] * 4
+    (patches / "patches.json").write_text(json.dumps({"events": few}))
+    assert evaluate.events(sets) is None, "too few to draw among"
+    (patches / "patches.json").write_text(json.dumps({"events": [{"patches": n} for n in (1, 1, 2, 2, 2)]}))
+    assert evaluate.events(sets).tolist() == [0, 1, 2, 2, 3, 3, 4, 4]
     method = evaluate.Method("rule", "baseline", baselines.change_vector, 0.1)
     prediction = evaluate.predict(method.scorer, sets)
     alone, whole = (evaluate.judge(method, prediction, "x", 200, g).row for g in (None, evaluate.events(sets)))
-    assert alone["f1"] == whole["f1"] and (alone["drawn"], whole["drawn"]) == (8, 4)
+    assert alone["f1"] == whole["f1"] and (alone["drawn"], whole["drawn"]) == (8, 5)
     assert whole["objects"][0]["reference"] == alone["objects"][0]["reference"] == 4
 
 
