@@ -10,7 +10,7 @@ ORT := build/lib/libonnxruntime.so.1
 WEB := web/dist/index.html
 export CGO_ENABLED = 1
 
-.PHONY: build demo test test-short test-models bench clean dependencies test-dependencies
+.PHONY: build demo test test-short test-ogc fuzz-api test-models bench clean dependencies test-dependencies
 
 build: $(ORT) $(WEB)
 	go build -trimpath -buildvcs=false -ldflags "-X scarp/server/cli.version=$(VERSION)" -o build/scarp .
@@ -46,18 +46,40 @@ test: test-dependencies build
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt wants to change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	$(TEST_ENVIRONMENT) go test -race -timeout 30m ./...
+	@$(MAKE) --no-print-directory test-models
 
 # Without the race detector and without the parts that take long.
 test-short: build
 	$(TEST_ENVIRONMENT) go test -short ./...
 
-# The networks' own tests need Python and PyTorch, which nothing else does.
-test-models: build/venv/bin/pytest
-	build/venv/bin/python -m pytest -q models/tests
+# The standards' abstract tests, and the OGC's own suites where they can be had,
+# against a server with the demo event.
+test-ogc: build
+	scripts/with-demo-server.sh scripts/test-ogc.sh
 
+# FUZZ_SECONDS of requests made up from the server's own OpenAPI document.
+fuzz-api: build build/fuzz/bin/schemathesis
+	scripts/with-demo-server.sh scripts/fuzz-api.sh
+
+build/fuzz/bin/schemathesis: scripts/fuzz-requirements.txt
+	python3 -m venv build/fuzz
+	build/fuzz/bin/pip install --quiet -r scripts/fuzz-requirements.txt
+	@touch $@
+
+# The networks' own tests need Python and PyTorch, which nothing else does;
+# among them those that hold the server against the training code.
+test-models: build build/venv/bin/pytest
+	SCARP_BINARY=$(CURDIR)/build/scarp build/venv/bin/python -m pytest -q models/tests
+
+# PyTorch for the processor alone (200 MB) where its own index can be reached;
+# else PyPI's, which brings CUDA's libraries (3 GB) and can't do without them.
+PIP = build/venv/bin/pip --disable-pip-version-check --no-input
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 build/venv/bin/pytest: models/requirements.txt
 	python3 -m venv build/venv
-	build/venv/bin/pip install --quiet -r models/requirements.txt
+	@$(PIP) --retries 0 --timeout 10 install --quiet --no-compile --index-url $(TORCH_INDEX) "$$(grep '^torch==' $<)" 2>/dev/null \
+	  || echo "$(TORCH_INDEX) can't be reached: taking PyPI's PyTorch"
+	$(PIP) install --quiet --no-compile -r $<
 	@touch $@
 
 bench: build

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and running Scarp needs and this machine lacks
 # (Debian 12 or 13, Ubuntu 24.04). With "test", also what the tests need:
-# PostgreSQL with PostGIS, Chromium, GDAL's tools, OWSLib.
+# PostgreSQL with PostGIS, Chromium, GDAL's tools, OWSLib, Python's venv.
 # Uses sudo only when something is missing and you are not root.
 set -euo pipefail
 
@@ -22,6 +22,7 @@ need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 if [ "${1:-}" = test ]; then
   need postgresql-postgis postgis_available
   need gdal-bin ogrinfo --version
+  need python3-venv python3 -c 'import ensurepip, venv'
   need python3-owslib /usr/bin/python3 -c 'import owslib'
   # Where chromium is only a snap, name another Chromium or Chrome in SCARP_CHROMIUM.
   [ -n "${SCARP_CHROMIUM:-}" ] || need chromium sh -c 'command -v chromium || command -v google-chrome'
