@@ -92,7 +92,7 @@ func TestDocuments(t *testing.T) {
 			require.NotContains(t, body, "/secret/", "paths of the server must not show")
 			var pretty bytes.Buffer
 			require.NoError(t, json.Indent(&pretty, []byte(body), "", "  "))
-			golden(t, name+".json", pretty.Bytes())
+			golden(t, name+".json", masked(pretty.Bytes()))
 		})
 	}
 }
@@ -184,12 +184,22 @@ func TestAnswersFollowTheOpenAPIDocument(t *testing.T) {
 	router, err := legacy.NewRouter(document(t, s))
 	require.NoError(t, err)
 	openapi3filter.RegisterBodyDecoder("application/geo+json", openapi3filter.JSONBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("application/vnd.ogc.fg+json", openapi3filter.JSONBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("application/geo+json-seq", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("text/csv", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("application/geopackage+sqlite3", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("application/flatgeobuf", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("application/vnd.apache.parquet", openapi3filter.FileBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("application/schema+json", openapi3filter.JSONBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("application/vnd.mapbox.tile+json", openapi3filter.JSONBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("image/png", openapi3filter.FileBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("application/vnd.mapbox-vector-tile", openapi3filter.FileBodyDecoder)
 	targets := []string{
 		"/collections/atsuma-2018_landslides/items?bbox=141.9,42.6,142.1,42.8&datetime=2018-09-01/..&min_area=600&limit=1",
+		"/collections/atsuma-2018_landslides/items?filter=area_m2%3E500&filter-lang=cql2-text&filter-crs=http://www.opengis.net/def/crs/EPSG/0/3857&sortby=-area_m2,model&properties=run,area_m2",
+		"/collections/atsuma-2018_landslides/items?area_m2=500&cloud_adjacent=false&post_date=2018-09-10&f=jsonfg", "/collections/atsuma-2018_landslides/items/1?f=jsonfg&properties=run",
+		"/collections/atsuma-2018_landslides/items?f=csv", "/collections/atsuma-2018_landslides/items?f=geojsonseq", "/collections/atsuma-2018_landslides/items?f=gpkg",
+		"/collections/atsuma-2018_landslides/items?f=fgb", "/collections/atsuma-2018_landslides/items?f=parquet", "/collections/atsuma-2018_landslides/items?filter=wrong",
 		"/collections/atsuma-2018_mask/map/tiles/WebMercatorQuad?f=tilejson",
 		"/collections/atsuma-2018_mask/map/tiles/WebMercatorQuad/0/0/0",
 		"/collections/atsuma-2018_mask/map/tiles/WebMercatorQuad/0/0/0?threshold=0.7&scale=2",

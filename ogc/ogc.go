@@ -122,9 +122,9 @@ func Register(e *echo.Echo, d Deps) error {
 	d = d.withDefaults()
 	site := &common.Site{Title: d.Title, Description: d.Description, Contact: d.Contact, BaseURL: d.BaseURL, Log: d.Log}
 	catalog := common.NewCatalog(d.Store, d.Sources, d.Log)
-	resources := &common.Resources{Site: site, Catalog: catalog, App: d.App, Conformance: Conformance(), MapCRS: d.CRS}
+	resources := &common.Resources{Site: site, Catalog: catalog, App: d.App, Conformance: Conformance(), MapCRS: d.CRS, LatLon: d.LatLon}
 	tilesAPI := &ogctiles.API{Site: site, Catalog: catalog, Renderer: d.Renderer}
-	featuresAPI := &features.API{Site: site, Catalog: catalog, Store: d.Store, DefaultLimit: d.DefaultLimit, MaxLimit: d.MaxLimit, Now: d.Now}
+	featuresAPI := &features.API{Site: site, Catalog: catalog, Store: d.Store, CRS: d.CRS, Projector: d.Projector, LatLon: d.LatLon, DefaultLimit: d.DefaultLimit, MaxLimit: d.MaxLimit, Now: d.Now}
 	processesAPI := &processes.API{Site: site, Catalog: catalog, Jobs: d.Jobs, Models: d.Models, RegisterEvent: d.RegisterEvent, Guard: d.WriteGuard, SyncTimeout: d.SyncTimeout}
 	eventsAPI := &events.API{Site: site, Catalog: catalog, Models: d.Models, Put: d.RegisterEvent, Delete: d.DeleteEvent, Guard: d.WriteGuard}
 	openAPI := &openapi.API{Site: site, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight, DefaultLimit: d.DefaultLimit, MaxLimit: d.MaxLimit}

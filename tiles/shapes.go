@@ -21,6 +21,17 @@ const (
 // shapes calls visit for each landslide of a run that shows in a frame, in
 // ascending id order, with its polygon in pixels of the frame, clipped to it with a margin.
 func (e *Engine) shapes(ctx context.Context, d drawing, f frame, margin float64, visit func(*store.Landslide, orb.Polygon)) error {
+	return e.selected(ctx, d, f, margin, store.Query{Limit: pageSize}, true, visit)
+}
+
+// largest is shapes for the largest landslides only, at most so many, the largest first.
+func (e *Engine) largest(ctx context.Context, d drawing, f frame, margin float64, most int, visit func(*store.Landslide, orb.Polygon)) error {
+	q := store.Query{Limit: most, Sort: []store.SortKey{{Field: "area_m2", Descending: true}}}
+	return e.selected(ctx, d, f, margin, q, false, visit)
+}
+
+// selected goes through the first page of the query, or all of them.
+func (e *Engine) selected(ctx context.Context, d drawing, f frame, margin float64, q store.Query, all bool, visit func(*store.Landslide, orb.Polygon)) error {
 	if d.run == "" || e.deps.Store == nil {
 		return nil
 	}
@@ -36,7 +47,7 @@ func (e *Engine) shapes(ctx context.Context, d drawing, f frame, margin float64,
 		return err
 	}
 	defer project.release()
-	q := store.Query{Event: d.src.Event().ID, Run: d.run, BBox: box, From: d.during.From, To: d.during.To, Limit: pageSize}
+	q.Event, q.Run, q.BBox, q.From, q.To = d.src.Event().ID, d.run, box, d.during.From, d.during.To
 	for {
 		page, err := e.deps.Store.Landslides(ctx, q)
 		if err != nil {
@@ -47,10 +58,10 @@ func (e *Engine) shapes(ctx context.Context, d drawing, f frame, margin float64,
 				visit(&page.Landslides[i], s)
 			}
 		}
-		if page.Next == 0 {
+		if page.Next == 0 || !all {
 			return nil
 		}
-		q.After = page.Next
+		q.After, q.AfterKeys = page.Next, page.NextKeys
 	}
 }
 

@@ -22,13 +22,17 @@ const (
 	extent       = mvt.DefaultExtent
 	unitsPerPix  = extent / tileSize
 	vectorMargin = 4 * unitsPerPix // outlines of neighbours reach in
+	// vectorMost is how many landslides a tile has at most: the largest. A tile of
+	// so many is full to the eye, and has some hundred kilobytes.
+	vectorMost = 2000
 	// tolerance is how far simplified outlines may be off: an eighth of a pixel.
 	tolerance = unitsPerPix / 8.0
 )
 
 // vectorTile encodes the landslides of a run that a tile shows. Polygons below
 // a pixel become squares of one pixel, one a pixel (the largest), so that
-// nothing vanishes when zooming out and a tile stays small.
+// nothing vanishes when zooming out and a tile stays small. Of more than
+// vectorMost landslides the largest are shown.
 func (e *Engine) vectorTile(ctx context.Context, d drawing) ([]byte, error) {
 	f := d.finish.frame
 	f.width, f.height = extent, extent
@@ -39,7 +43,7 @@ func (e *Engine) vectorTile(ctx context.Context, d drawing) ([]byte, error) {
 	defer leave()
 	layer := &mvt.Layer{Name: vectorLayer, Version: 2, Extent: extent}
 	specks := make(map[[2]int]*store.Landslide)
-	err = e.shapes(ctx, d, f, vectorMargin, func(s *store.Landslide, p orb.Polygon) {
+	err = e.largest(ctx, d, f, vectorMargin, vectorMost, func(s *store.Landslide, p orb.Polygon) {
 		if outline := vectorPolygon(p); outline != nil {
 			layer.Features = append(layer.Features, vectorFeature(s, outline))
 			return

@@ -22,6 +22,7 @@ const (
 	WebP     Format = "webp"
 	TIFF     Format = "tiff"
 	MVT      Format = "mvt"
+	Text     Format = "txt"
 	JSONFG   Format = "jsonfg"
 	// GeoJSONSeq is one GeoJSON feature after the other (RFC 8142).
 	GeoJSONSeq Format = "geojsonseq"
@@ -56,6 +57,8 @@ func (f Format) MediaType() string {
 		return "image/tiff"
 	case MVT:
 		return "application/vnd.mapbox-vector-tile"
+	case Text:
+		return "text/plain"
 	case JSONFG:
 		return "application/vnd.ogc.fg+json"
 	case GeoJSONSeq:
@@ -77,6 +80,10 @@ func (f Format) Title() string {
 	switch f {
 	case GeoJSON:
 		return "GeoJSON"
+	case Schema:
+		return "JSON Schema"
+	case OpenAPI:
+		return "OpenAPI"
 	case HTML:
 		return "HTML"
 	case JSONFG:

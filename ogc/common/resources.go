@@ -18,8 +18,10 @@ type Resources struct {
 	App http.Handler
 	// Conformance lists the URIs of the conformance classes that hold.
 	Conformance []string
-	// MapCRS lists the EPSG codes in which maps can be asked for.
+	// MapCRS lists the EPSG codes in which maps and features can be asked for.
 	MapCRS []int
+	// LatLon says whether an EPSG code's axis order is northing first; nil is right for the usual ones.
+	LatLon func(epsg int) bool
 }
 
 // Register adds the routes.
@@ -212,10 +214,22 @@ func (r *Resources) document(base string, col Collection) CollectionDoc {
 	}
 	if col.Vector() {
 		d.ItemType, d.DataType, d.StorageCRS = "feature", "vector", CRS84URI
-		d.CRS = []string{CRS84URI, EPSGURI(4326), EPSGURI(3857)}
+		latLon := r.LatLon
+		if latLon == nil {
+			latLon = Geographic
+		}
+		for _, crs := range FeatureCRS(r.MapCRS, latLon) {
+			d.CRS = append(d.CRS, crs.URI())
+		}
 		d.Links = append(d.Links,
 			Link{Href: self + "/items", Rel: "items", Type: GeoJSON.MediaType(), Title: "landslides as GeoJSON"},
 			Link{Href: self + "/items?f=html", Rel: "items", Type: html, Title: "landslides as a table"},
+			Link{Href: self + "/items?f=jsonfg", Rel: "items", Type: JSONFG.MediaType(), Title: "landslides as JSON-FG"},
+			Link{Href: self + "/items?f=geojsonseq", Rel: "items", Type: GeoJSONSeq.MediaType(), Title: "all landslides as a GeoJSON text sequence"},
+			Link{Href: self + "/items?f=csv", Rel: "items", Type: CSV.MediaType(), Title: "all landslides as CSV"},
+			Link{Href: self + "/items?f=gpkg", Rel: "items", Type: GPKG.MediaType(), Title: "all landslides as GeoPackage"},
+			Link{Href: self + "/items?f=fgb", Rel: "items", Type: FlatGeobuf.MediaType(), Title: "all landslides as FlatGeobuf"},
+			Link{Href: self + "/items?f=parquet", Rel: "items", Type: Parquet.MediaType(), Title: "all landslides as GeoParquet"},
 			Link{Href: self + "/queryables", Rel: RelQueryables, Type: "application/schema+json", Title: "attributes to select by"},
 			Link{Href: self + "/schema", Rel: RelSchema, Type: "application/schema+json", Title: "attributes of the landslides"},
 			Link{Href: self + "/tiles", Rel: RelTilesetsVec, Type: js, Title: "vector tiles"},

@@ -51,7 +51,11 @@ func (s *Site) Handle(h func(echo.Context) error) echo.HandlerFunc {
 
 // Accepts refuses query parameters beside f and the known ones, and chooses the format.
 func Accepts(c echo.Context, offered []Format, known ...string) (Format, error) {
-	if c.Request().URL.RawQuery != "" {
+	if raw := c.Request().URL.RawQuery; raw != "" {
+		// What can't be read would be left out, and so more be answered than asked.
+		if _, err := url.ParseQuery(raw); err != nil {
+			return "", BadRequest("the query can't be read: %s; write ; as %%3B, %% as %%25 and + as %%2B in it", err)
+		}
 		if err := CheckParams(c.QueryParams(), known...); err != nil {
 			return "", err
 		}
@@ -69,11 +73,16 @@ func (s *Site) SelfLinks(c echo.Context, written Format, offered []Format) []Lin
 	self := s.Base(c) + u.EscapedPath()
 	q := u.Query()
 	q.Del("f")
-	title := map[Format]string{JSON: "this document as JSON", HTML: "this document as HTML", GeoJSON: "this document as GeoJSON", TileJSON: "this tileset as TileJSON"}
-	links := []Link{{Href: withQuery(self, u.Query()), Rel: "self", Type: written.MediaType(), Title: title[written]}}
+	title := func(f Format) string {
+		if f == TileJSON {
+			return "this tileset as TileJSON"
+		}
+		return "this document as " + f.Title()
+	}
+	links := []Link{{Href: withQuery(self, u.Query()), Rel: "self", Type: written.MediaType(), Title: title(written)}}
 	for _, f := range offered {
 		if f != written {
-			links = append(links, Link{Href: withQuery(self, q, "f", shortName(f)), Rel: "alternate", Type: f.MediaType(), Title: title[f]})
+			links = append(links, Link{Href: withQuery(self, q, "f", shortName(f)), Rel: "alternate", Type: f.MediaType(), Title: title(f)})
 		}
 	}
 	return links

@@ -1,22 +1,23 @@
 package features
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geojson"
-	"github.com/paulmach/orb/project"
 
 	"scarp/ogc/common"
 	"scarp/store"
+	"scarp/store/filter"
 )
 
 type collectionDoc struct {
 	Type      string        `json:"type"`
 	TimeStamp string        `json:"timeStamp"`
-	Matched   int           `json:"numberMatched"`
+	Matched   *int          `json:"numberMatched,omitempty"` // none where there are too many to count
 	Returned  int           `json:"numberReturned"`
 	Links     []common.Link `json:"links"`
 	Features  []featureDoc  `json:"features"`
@@ -30,34 +31,49 @@ type featureDoc struct {
 	Links      []common.Link     `json:"links,omitempty"`
 }
 
-// properties are a landslide's attributes under the store's names, without
-// the id, which a feature has of its own.
+// properties are the attributes of a landslide that were asked for, in the
+// order and under the names of the store's fields.
 type properties struct {
 	store.Landslide
-	ID bool `json:"id,omitempty"` // hides the embedded one
+	fields []store.Field
 }
 
-func feature(l store.Landslide, crs common.CRS) featureDoc {
-	return featureDoc{Type: "Feature", ID: l.ID, Geometry: geojson.NewGeometry(inCRS(l.Geometry, crs)), Properties: properties{Landslide: l}}
-}
-
-// inCRS returns the polygon in the CRS's coordinates and axis order.
-func inCRS(p orb.Polygon, crs common.CRS) orb.Polygon {
-	switch {
-	case crs.EPSG == 3857:
-		return project.Polygon(p.Clone(), project.WGS84.ToMercator)
-	case crs.LatLon:
-		return project.Polygon(p.Clone(), func(q orb.Point) orb.Point { return orb.Point{q[1], q[0]} })
+// MarshalJSON leaves out dates that are not known; other values that are not known are null.
+func (p properties) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for _, f := range p.fields {
+		v := f.Of(&p.Landslide)
+		if v == nil && f.Type == filter.Time {
+			continue
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", f.Name, err)
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(strconv.AppendQuote(out, f.Name), ':')
+		out = append(out, text...)
 	}
-	return p
+	return append(out, '}'), nil
+}
+
+func feature(l store.Landslide, p parsed, convert func(orb.Polygon) (orb.Polygon, error)) (featureDoc, error) {
+	outline, err := convert(l.Geometry)
+	return featureDoc{Type: "Feature", ID: l.ID, Geometry: geojson.NewGeometry(outline), Properties: properties{l, p.fields}}, err
 }
 
 type itemsPage struct {
 	collectionDoc
-	Columns []string
-	ID      string
-	Next    string
+	Columns   []string
+	Downloads []file
+	ID        string
+	Next      string
 }
+
+// file is a link to all that is selected.
+type file struct{ Name, Href string }
 
 type itemPage struct {
 	featureDoc

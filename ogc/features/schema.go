@@ -4,6 +4,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"scarp/ogc/common"
+	"scarp/store"
+	"scarp/store/filter"
 )
 
 // schemaDoc is a JSON Schema of attributes, as OGC API Features Part 3 and 5 have it.
@@ -16,38 +18,58 @@ type schemaDoc struct {
 	Additional bool           `json:"additionalProperties"`
 }
 
-// queryables lists what items can be selected by: the parameters of the items
-// resource that name attributes.
+// queryables lists what items can be selected by: the properties of filters,
+// which except for the outline and the run are parameters too.
 func (a *API) queryables(c echo.Context) error {
-	return a.writeSchema(c, "Queryables of landslides", map[string]any{
-		"geometry":  map[string]any{"format": "geometry-polygon", "title": "Outline", "description": "Selected with bbox."},
-		"post_date": map[string]any{"type": "string", "format": "date-time", "title": "Acquisition after the event", "description": "Selected with datetime."},
-		"run":       map[string]any{"type": "string", "title": "Id of the mapping job", "description": "Selected with run; without it the latest run's landslides are listed."},
-		"min_area":  map[string]any{"type": "number", "minimum": 0, "title": "Smallest geodesic area in m²", "description": "Selected with min_area."},
-	})
+	props := fieldSchemas()
+	describe := func(name, text string) { props[name].(map[string]any)["description"] = text }
+	describe(store.GeometryField, "Selected with filter or bbox.")
+	describe("post_date", "Also selected with datetime.")
+	describe("area_m2", "Also selected with min_area.")
+	describe("run", "The parameter run chooses another than the latest run; it is not compared with each landslide.")
+	return a.writeSchema(c, "Queryables of landslides", props)
 }
 
 // schema lists what every item carries.
 func (a *API) schema(c echo.Context) error {
-	props := map[string]any{
-		"id":       map[string]any{"type": "integer", "x-ogc-role": "id"},
-		"geometry": map[string]any{"format": "geometry-polygon", "x-ogc-role": "primary-geometry"},
-	}
-	for name, title := range common.LandslideFields() {
-		kind := map[string]any{"type": "number", "title": title}
-		switch name {
-		case "event", "run", "model", "model_version":
-			kind["type"] = "string"
-		case "pre_date", "post_date":
-			kind["type"], kind["format"] = "string", "date-time"
-		case "cloud_adjacent":
-			kind["type"] = "boolean"
-		case "delta_ndvi_mean":
-			kind["type"] = []string{"number", "null"}
-		}
-		props[name] = kind
-	}
+	props := fieldSchemas()
+	role := func(name, role string) { props[name].(map[string]any)["x-ogc-role"] = role }
+	role("id", "id")
+	role(store.GeometryField, "primary-geometry")
+	role("pre_date", "primary-interval-start")
+	role("post_date", "primary-interval-end")
 	return a.writeSchema(c, "Landslides", props)
+}
+
+func fieldSchemas() map[string]any {
+	titles := common.LandslideFields()
+	props := map[string]any{}
+	for i, f := range store.Fields() {
+		s := map[string]any{"x-ogc-propertySeq": i + 1}
+		if title := titles[f.Name]; title != "" {
+			s["title"] = title
+		}
+		switch f.Type {
+		case filter.Number:
+			s["type"] = "number"
+		case filter.Text:
+			s["type"] = "string"
+		case filter.Time:
+			s["type"], s["format"] = "string", "date-time"
+		case filter.Bool:
+			s["type"] = "boolean"
+		case filter.Geometry:
+			s["format"], s["title"] = "geometry-polygon", "Outline"
+		}
+		if f.Name == "id" {
+			s["type"], s["title"] = "integer", "Number of the landslide"
+		}
+		if f.Optional && f.Type == filter.Number {
+			s["type"] = []string{"number", "null"}
+		}
+		props[f.Name] = s
+	}
+	return props
 }
 
 func (a *API) writeSchema(c echo.Context, title string, props map[string]any) error {

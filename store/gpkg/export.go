@@ -87,4 +87,3 @@ func values(l store.Landslide) ([]any, error) {
 		l.ElevMin, l.ElevMax, l.ElevMean, l.SlopeMean, l.Aspect, l.DeltaNDVI, l.CloudAdjacent,
 		dateText(l.PreDate), dateText(l.PostDate), l.Model, l.ModelVersion}, nil
 }
-

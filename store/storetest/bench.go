@@ -2,13 +2,18 @@ package storetest
 
 import (
 	"fmt"
+	"iter"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/paulmach/orb"
 	"github.com/stretchr/testify/require"
 
 	"scarp/store"
+	"scarp/store/filter"
 )
 
 // Benchmark publishes 100,000 landslides within 2° × 2° and measures publishing,
@@ -67,4 +72,68 @@ func Scattered(n int) []store.Landslide {
 		out[i].Area = 500 + 1000*random.ExpFloat64()
 	}
 	return out
+}
+
+// Million is the side of the square of landslides that [BenchmarkMillion]
+// measures: one by one in rows, as a mapping job writes them.
+const Million = 1000
+
+// InRows are the landslides of [BenchmarkMillion]: octagons 0.002° apart from 136° E 36° N on.
+func InRows(run string) iter.Seq2[store.Landslide, error] {
+	return func(yield func(store.Landslide, error) bool) {
+		random := rand.New(rand.NewPCG(5, 6))
+		for i := range Million * Million {
+			x, y := 136+0.002*float64(i%Million), 36+0.002*float64(i/Million)
+			ring := make(orb.Ring, 9)
+			for j := range ring {
+				sin, cos := math.Sincos(float64(j%8) * math.Pi / 4)
+				ring[j] = orb.Point{x + 0.0005*cos, y + 0.0005*sin}
+			}
+			l := Landslide(orb.Polygon{ring})
+			l.ID, l.Event, l.Run, l.Area = int64(i+1), "e", run, 500+1000*random.ExpFloat64()
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}
+}
+
+// BenchmarkMillion measures pages of 100 of a store whose event e has the run
+// big of [InRows]: the 95th percentile and the median of boxes of several
+// sizes that were not asked for before.
+func BenchmarkMillion(b *testing.B, s store.Store) {
+	area := store.SortKey{Field: "area_m2", Descending: true}
+	for name, test := range map[string]struct {
+		side float64
+		q    store.Query
+	}{
+		"0.02°":                     {0.02, store.Query{}},
+		"0.1°":                      {0.1, store.Query{}},
+		"0.5°":                      {0.5, store.Query{}},
+		"1°":                        {1, store.Query{}},
+		"360°":                      {360, store.Query{}},
+		"0.1°, largest 2000":        {0.1, store.Query{Limit: 2000, Sort: []store.SortKey{area}}},
+		"1°, largest 2000":          {1, store.Query{Limit: 2000, Sort: []store.SortKey{area}}},
+		"0.1°, filtered by an area": {0.1, store.Query{Filter: &filter.Call{Op: filter.Greater, Args: []filter.Expr{&filter.Property{Name: "area_m2"}, &filter.Literal{Value: 3000.0}}}}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			random := rand.New(rand.NewPCG(3, uint64(len(name))))
+			var took []time.Duration
+			for b.Loop() {
+				w, so := 136+random.Float64()*max(0, 2-test.side), 36+random.Float64()*max(0, 2-test.side)
+				q := test.q
+				q.Event, q.BBox = "e", &[4]float64{w, so, w + test.side, min(so+test.side, 90)}
+				if q.Limit == 0 {
+					q.Limit = 100
+				}
+				start := time.Now()
+				page := ask(b, s, q)
+				took = append(took, time.Since(start))
+				require.NotEmpty(b, page.Landslides)
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+			b.ReportMetric(float64(took[len(took)*95/100].Microseconds())/1000, "p95-ms")
+		})
+	}
 }

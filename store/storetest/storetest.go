@@ -73,7 +73,7 @@ func NewRun(id, event string, minutes int) store.Run {
 	at := time0.Add(time.Duration(minutes) * time.Minute)
 	return store.Run{
 		ID: id, Event: event, Model: "bbunet", ModelVersion: "1.0.0", Threshold: 0.5, MinArea: 500,
-		Started: at.Add(-time.Minute), Published: at,
+		Started: at.Add(-time.Minute), Published: at, Quality: "missing=(B05 terrain)",
 	}
 }
 

@@ -1,0 +1,17 @@
+package gpkg_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scarp/store/gpkg"
+	"scarp/store/storetest"
+)
+
+func BenchmarkMillion(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "million.gpkg")
+	require.NoError(b, gpkg.Export(b.Context(), path, storetest.Event("e"), storetest.NewRun("big", "e", 1), storetest.InRows("big")))
+	storetest.BenchmarkMillion(b, open(b, path))
+}

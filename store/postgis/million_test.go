@@ -1,0 +1,34 @@
+package postgis_test
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"scarp/store/postgrestest"
+	"scarp/store/storetest"
+)
+
+// The database makes the landslides of storetest.InRows itself, which is faster than to send them.
+const inRows = `
+INSERT INTO scarp.landslides (geom, event, run, area_m2, perimeter_m, length_m, width_m, probability_mean, probability_max,
+	elevation_min_m, elevation_max_m, elevation_mean_m, slope_mean_deg, aspect_deg, delta_ndvi_mean, cloud_adjacent, pre_date, post_date, model, model_version)
+SELECT ST_Buffer(ST_SetSRID(ST_MakePoint(136 + 0.002 * (i % $1), 36 + 0.002 * (i / $1)), 4326), 0.0005, 2), 'e', 'big', 500 - 1000 * ln(1 - random()), 150, 60, 20, 0.75, 0.98,
+	100, 180, 140, 31, 270, -0.375, true, '2023-12-23', '2024-01-08', 'bbunet', '1.0.0'
+FROM generate_series(0, $1 * $1 - 1) i`
+
+func BenchmarkMillion(b *testing.B) {
+	url := postgrestest.URL(b)
+	s := open(b, url)
+	require.NoError(b, s.PutEvent(b.Context(), storetest.Event("e")))
+	require.NoError(b, s.Publish(b.Context(), storetest.NewRun("big", "e", 1), nil))
+	conn, err := pgx.Connect(b.Context(), url)
+	require.NoError(b, err)
+	defer conn.Close(b.Context())
+	_, err = conn.Exec(b.Context(), inRows, storetest.Million)
+	require.NoError(b, err)
+	_, err = conn.Exec(b.Context(), `VACUUM ANALYZE scarp.landslides`) // as autovacuum does
+	require.NoError(b, err)
+	storetest.BenchmarkMillion(b, s)
+}
