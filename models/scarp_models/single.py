@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import checkpoint, networks
+from . import checkpoint, networks, single_about
 from .data import PatchSet
 from .landslide4sense import (
     CHANNELS,
+    RGB,
     Patches,
     Sample,
     Source,
@@ -235,7 +236,9 @@ def _train(options: argparse.Namespace) -> None:
     recipe = recipe_of(options, patches, share=options.share, leave_out=tuple(options.leave_out))
     material = Material.split(patches, surface, recipe, reserve=not options.all_blocks)
     chosen = train(material, options.out, recipe)
-    score_files(options.out, options.validation, chosen)
+    rows = score_files(options.out, options.validation, chosen)
+    about = single_about.write(options.out, recipe.changes.drop, chosen, rows)
+    print(f"best weights: {options.out / 'best.pt'}; for export --about: {about}")
 
 
 def score_files(folder: Path, files: Sequence[Path], chosen: dict[str, Any]) -> list[dict[str, Any]]:
@@ -243,7 +246,9 @@ def score_files(folder: Path, files: Sequence[Path], chosen: dict[str, Any]) -> 
     predict = predictor(folder / "best.pt")[1]
     rows = []
     for path in files:
-        row = {"data": path.name, "channels": list(CHANNELS)} | report(count(predict, open_test(path)), chosen["threshold"])
+        patches = open_test(path)
+        channels = [CHANNELS[c] for c in sorted(RGB)] if patches.eight_bit else list(CHANNELS)
+        row = {"data": path.name, "channels": channels} | report(count(predict, patches), chosen["threshold"])
         print(f"{path.name}: F1 {row['f1']:.3f} {row['f1_95']}, IoU {row['iou']:.3f} at {chosen['threshold']:.3f}", flush=True)
         rows.append(row)
     if rows:

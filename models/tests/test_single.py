@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from conftest import make_patches
 from test_landslide4sense import made, save, save_h5
 
-from scarp_models import export, networks, single, single_runs
+from scarp_models import export, manifest, networks, single, single_runs
 from scarp_models.data import PatchSet
 from scarp_models.landslide4sense import CHANNELS, Patches
 from scarp_models.loop import Loop, Pace, load
@@ -146,6 +147,15 @@ def test_commands_train_draw_the_curve_and_cross_validate(tmp_path: Path) -> Non
     run("train-single", *common, "--h5", h5, "--validation", test, "--out", tmp_path / "one")
     score = json.loads((tmp_path / "one" / "scores.json").read_text())[0]
     assert score["patches"] == 3 and score["f1_95"][0] <= score["f1"] <= score["f1_95"][1]
+
+    about = yaml.safe_load((tmp_path / "one" / "about.yaml").read_text())
+    exported = export.Exported(Path("small.onnx"), "0" * 64, 1, 1)
+    document = manifest.build(networks.get("small"), "small", "1.0.0", "Small", exported, about)
+    assert {c["band"]: c.get("missing") for c in document["inputs"][0]["channels"][:4]} == {
+        "B01": {"fill": 0}, "B02": None, "B03": None, "B04": None,
+    }  # fmt: skip
+    assert about["absent"]["B08"] == 0 and "B03" not in about["absent"]
+    assert about["provenance"]["absences"][0]["missing"][-1] == "terrain"
 
     run("curve-single", *common, "--validation", test, "--shares", 0.5, 1, "--out", tmp_path / "curve")
     rows = json.loads((tmp_path / "curve" / "curve.json").read_text())
