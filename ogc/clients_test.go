@@ -123,7 +123,7 @@ assert f.api()["openapi"].startswith("3.0")
 p = Processes(url)
 listed = p.processes()
 listed = listed["processes"] if isinstance(listed, dict) else listed # old and new versions
-assert [x["id"] for x in listed] == ["map-landslides", "echo"]
+assert [x["id"] for x in listed] == ["map-landslides", "assess-impact", "compare-inventory", "echo"]
 assert "event" in p.process("map-landslides")["inputs"]
 if hasattr(p, "execute"):
     out = p.execute("echo", {"message": "hello"}, response="document")

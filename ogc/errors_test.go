@@ -120,13 +120,13 @@ func TestBadRequests(t *testing.T) {
 		"execute nothing":        {execute("echo", ""), 400, "it is empty"},
 		"execute no JSON":        {execute("echo", "message=1"), 400, "not an execute request"},
 		"execute two":            {execute("echo", `{"inputs":{"message":"a"}}{}`), 400, "behind"},
-		"execute no message":     {execute("echo", `{"inputs":{}}`), 400, "message"},
+		"execute no message":     {execute("echo", `{"inputs":{}}`), 400, "such as message"},
 		"execute all wrong":      {execute("echo", `{"inputs":{"message":7,"pause":-1,"x":1}}`), 400, "pause: "},
-		"execute output":         {execute("echo", `{"inputs":{"message":"a"},"outputs":{"nothing":{}}}`), 400, "there are message"},
+		"execute output":         {execute("echo", `{"inputs":{"message":"a"},"outputs":{"nothing":{}}}`), 400, "there are box, colour"},
 		"execute mode":           {execute("echo", `{"inputs":{"message":"a"},"outputs":{"message":{"transmissionMode":"pigeon"}}}`), 400, "value or reference"},
 		"execute format":         {execute("map-landslides", `{"inputs":{"event":"atsuma-2018"},"outputs":{"mask":{"format":{"mediaType":"image/png"}}}}`), 400, "image/tiff"},
 		"execute response":       {execute("echo", `{"inputs":{"message":"a"},"response":"loud"}`), 400, "raw or document"},
-		"execute callback":       {execute("echo", `{"inputs":{"message":"a"},"subscriber":{"successUri":"http://x"}}`), 400, "callbacks"},
+		"execute callback":       {execute("echo", `{"inputs":{"message":"a"},"subscriber":{"successUri":"http://x"}}`), 400, "callbacks to http://x are not allowed"},
 		"execute as XML": {func() *http.Response {
 			return s.ask(http.MethodPost, "/processes/echo/execution", "<a/>", "Content-Type", "text/xml")
 		}, 415, "application/json"},

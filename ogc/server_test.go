@@ -33,6 +33,7 @@ type server struct {
 	store    store.Store
 	renderer *ogctest.Renderer
 	jobs     *ogctest.Jobs
+	files    string // folder that inputs may refer to
 }
 
 func newServer(t testing.TB, change ...func(*ogc.Deps)) *server {
@@ -48,7 +49,8 @@ func newServer(t testing.TB, change ...func(*ogc.Deps)) *server {
 	require.NoError(t, db.Publish(ctx, store.Run{ID: "job-2", Event: "atsuma-2018", Model: "bbunet", ModelVersion: "1.0.0", Threshold: 0.5,
 		Started: ogctest.Day(), Published: ogctest.Day()}, ogctest.Landslides(5)))
 
-	s := &server{Echo: echo.New(), store: db, renderer: &ogctest.Renderer{Store: db}, jobs: &ogctest.Jobs{}}
+	files := t.TempDir()
+	s := &server{Echo: echo.New(), store: db, renderer: &ogctest.Renderer{Store: db}, jobs: &ogctest.Jobs{Processes: ogctest.Processes(db, files)}, files: files}
 	d := ogc.Deps{
 		BaseURL: func(*http.Request) string { return base },
 		Contact: common.Contact{Name: "Test office", Email: "office@example.org"},

@@ -211,7 +211,12 @@ func (b *Backend) openJobs(ctx context.Context) error {
 	if workers == 0 {
 		workers = -1 // this server only submits
 	}
+	callbacks, err := b.Config.callbacks()
+	if err != nil {
+		return err
+	}
 	b.Jobs, err = jobs.Open(ctx, jobs.Config{
+		Processes: b.Config.processes(b.Store), Callbacks: callbacks,
 		SQLite: b.Config.path("jobs.sqlite"), DatabaseURL: b.Config.DatabaseURL,
 		Store: b.Store, Sources: b.Sources, Predictor: b.Inference, Results: results,
 		Workers: workers, MaxUnfinished: b.Config.JobQueue, Retention: b.Config.JobRetention, Logger: b.Log,

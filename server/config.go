@@ -49,6 +49,9 @@ type Config struct {
 	JobWorkers      int           `koanf:"job-workers"`
 	JobQueue        int           `koanf:"job-queue"`
 	JobRetention    time.Duration `koanf:"job-retention"`
+	CallbackHosts   []string      `koanf:"callback-hosts"`
+	CallbackNets    []string      `koanf:"callback-networks"`
+	CallbackSecret  string        `koanf:"callback-secret"`
 	APIKeys         []string      `koanf:"api-keys"`
 	RateLimit       float64       `koanf:"rate-limit"`
 	RateBurst       int           `koanf:"rate-burst"`
@@ -93,6 +96,10 @@ func Flags(f *pflag.FlagSet) {
 	f.Int("job-workers", 2, "mapping batches that this server works on at the same time")
 	f.Int("job-queue", 100, "jobs that may wait; above it new ones are refused")
 	f.Duration("job-retention", 30*24*time.Hour, "how long finished jobs and their results are kept")
+
+	f.StringSlice("callback-hosts", nil, "hosts (with a port where it is not 80 or 443) that jobs may send callbacks to; none refuses callbacks")
+	f.StringSlice("callback-networks", nil, "private networks that callback hosts may be in, such as 10.0.0.0/8")
+	f.String("callback-secret", "", "secret that callbacks are signed with (header Scarp-Signature)")
 
 	f.StringSlice("api-keys", nil, "keys that allow writing (header X-API-Key); none lets everybody on this server's own pages and programs write")
 	f.Float64("rate-limit", 200, "requests a second that one client may make; 0 is no limit")
@@ -182,6 +189,11 @@ func (c Config) check() error {
 	for _, p := range c.TrustedProxies {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			bad("trusted-proxies: %q: want networks such as 10.0.0.0/8", p)
+		}
+	}
+	for _, p := range c.CallbackNets {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			bad("callback-networks: %q: want networks such as 10.0.0.0/8", p)
 		}
 	}
 	if c.DatabaseURL != "" && !strings.HasPrefix(c.DatabaseURL, "postgres://") && !strings.HasPrefix(c.DatabaseURL, "postgresql://") {

@@ -85,6 +85,10 @@ func functions() template.FuncMap {
 			b, err := json.MarshalIndent(v, "", "  ")
 			return string(b), err
 		},
+		"compact": func(v any) (string, error) {
+			b, err := json.Marshal(v)
+			return string(b), err
+		},
 		"time": func(t time.Time) string {
 			if t.IsZero() {
 				return "–"

@@ -170,7 +170,18 @@ func (s *Site) WriteError(c echo.Context, err error) error {
 	if err != nil {
 		return fmt.Errorf("encode problem: %w", err)
 	}
-	return Blob(c, p.Status, "application/problem+json", body)
+	return Blob(c, p.Status, problemType(c.Request()), body)
+}
+
+// problemType is application/problem+json, unless the client says that it
+// understands application/json and nothing wider: OGC API Processes gives its
+// exceptions that type.
+func problemType(r *http.Request) string {
+	accept := r.Header.Get("Accept")
+	if strings.Contains(accept, string(JSON.MediaType())) && !strings.Contains(accept, "*/*") && !strings.Contains(accept, "problem+json") {
+		return JSON.MediaType()
+	}
+	return "application/problem+json"
 }
 
 func wantsHTML(r *http.Request) bool {

@@ -12,7 +12,11 @@ import (
 	"sync"
 	"time"
 
+	"scarp/imagery"
 	"scarp/jobs"
+	"scarp/jobs/analysis"
+	"scarp/jobs/echo"
+	"scarp/store"
 )
 
 // processJobs runs processes other than mapping, really, and keeps their outputs in memory.
@@ -43,7 +47,7 @@ func (s *Jobs) Execute(ctx context.Context, process string, inputs, request json
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.work.mu.Lock()
 	if s.work.outputs == nil {
-		s.work.outputs, s.work.stops, s.work.subscribers = map[string][]byte{}, map[string]context.CancelFunc{}, map[string]jobs.Subscriber{}
+		s.work.outputs, s.work.stops = map[string][]byte{}, map[string]context.CancelFunc{}
 	}
 	s.work.stops[j.ID] = stop
 	s.work.mu.Unlock()
@@ -126,6 +130,9 @@ func (s *Jobs) CheckSubscriber(u jobs.Subscriber) error {
 func (s *Jobs) Subscribe(_ context.Context, id string, u jobs.Subscriber) error {
 	s.work.mu.Lock()
 	defer s.work.mu.Unlock()
+	if s.work.subscribers == nil {
+		s.work.subscribers = map[string]jobs.Subscriber{}
+	}
 	s.work.subscribers[id] = u
 	return nil
 }
@@ -147,4 +154,18 @@ func (s *Jobs) News(ctx context.Context, id string) (jobs.News, error) {
 		return jobs.News{}, err
 	}
 	return s.work.news(ctx, j)
+}
+
+// Processes are those beside mapping, over a store and a folder whose files clients may refer to.
+func Processes(s store.Store, dir string) map[string]jobs.Process {
+	files := imagery.Options{Base: dir, Allow: []string{dir}}
+	sources := analysis.Sources{Store: s, Locate: files.Locate}
+	return map[string]jobs.Process{"assess-impact": analysis.Impact(sources), "compare-inventory": analysis.Compare(sources),
+		"echo": echo.Process(func(_ context.Context, href string) (io.ReadCloser, error) {
+			path, err := files.Locate(href)
+			if err != nil {
+				return nil, err
+			}
+			return os.Open(path)
+		})}
 }

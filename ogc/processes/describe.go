@@ -1,6 +1,9 @@
 package processes
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
 	"maps"
 	"slices"
 
@@ -11,8 +14,10 @@ import (
 
 // The identifiers of the processes.
 const (
-	mapID  = "map-landslides"
-	echoID = "echo"
+	mapID     = jobs.MapLandslides
+	impactID  = "assess-impact"
+	compareID = "compare-inventory"
+	echoID    = "echo"
 )
 
 // The documents of the OGC process description.
@@ -29,7 +34,7 @@ type (
 	}
 	description struct {
 		summaryDoc
-		Inputs  map[string]inputDoc  `json:"inputs"`
+		Inputs  inputDocs            `json:"inputs"`
 		Outputs map[string]outputDoc `json:"outputs"`
 	}
 	inputDoc struct {
@@ -39,7 +44,13 @@ type (
 		Schema    map[string]any `json:"schema"`
 		MinOccurs int            `json:"minOccurs"`
 		MaxOccurs any            `json:"maxOccurs"` // a number or "unbounded"
+		// place orders inputs for reading; those without come last, by name.
+		place int
+		// bulk inputs may hold many features, which are not looked at here.
+		bulk bool
 	}
+	// inputDocs are written in their order.
+	inputDocs map[string]inputDoc
 	outputDoc struct {
 		Title       string         `json:"title"`
 		Description string         `json:"description,omitempty"`
@@ -51,6 +62,38 @@ type (
 		binary bool
 	}
 )
+
+// ids lists the inputs in their order.
+func (d inputDocs) ids() []string {
+	last := func(place int) int { return (place - 1) & 0xffff } // 0 comes behind all
+	return slices.SortedFunc(maps.Keys(d), func(a, b string) int {
+		return cmp.Or(cmp.Compare(last(d[a].place), last(d[b].place)), cmp.Compare(a, b))
+	})
+}
+
+// MarshalJSON writes the inputs in their order, since clients show them as they come.
+func (d inputDocs) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	for i, id := range d.ids() {
+		b.WriteByte("{,"[min(i, 1)])
+		key, err := json.Marshal(id)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(d[id])
+		if err != nil {
+			return nil, err
+		}
+		b.Write(key)
+		b.WriteByte(':')
+		b.Write(value)
+	}
+	if len(d) == 0 {
+		b.WriteByte('{')
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
 
 // object shortens the writing of schemas.
 type object = map[string]any
@@ -85,7 +128,7 @@ func mapLandslides(models []*inference.Model) description {
 			"Finds the landslides that are new between a Sentinel-2 image before an event and one after it, with the terrain, and publishes them as polygons. "+
 				"Name an event, or the images and the elevation model themselves. Without outputs all are given: GeoJSON and the summary by value, files by reference. "+
 				"Without response a single output comes raw and several as a document.", "landslide", "Sentinel-2", "change detection", "segmentation"),
-		Inputs: map[string]inputDoc{
+		Inputs: inputDocs{
 			"event": {Title: "Event", Description: "Id of a registered event. Give this, or pre, post and dem.", MaxOccurs: 1,
 				Schema: object{"type": "string", "pattern": "^[a-z0-9-]{1,64}$", "example": "hokkaido-2018"}},
 			"pre": {Title: "Images before", Description: "Sentinel-2 scenes before the event: a stack as GeoTIFF, a folder with a file a band, or a SAFE folder or zip, in a place that the server allows.",
@@ -140,22 +183,6 @@ func aoiSchema() object {
 		object{"type": "object", "required": []any{"bbox"}, "properties": object{
 			"bbox": object{"type": "array", "minItems": 4, "maxItems": 4, "items": object{"type": "number"}, "example": []any{141.9, 42.6, 142.1, 42.8}},
 			"crs":  object{"type": "string", "enum": []any{common.CRS84URI}, "default": common.CRS84URI}}})}
-}
-
-// maxPause bounds how long an echo may take, in seconds.
-const maxPause = 60
-
-func echoProcess() description {
-	return description{
-		summaryDoc: summary(echoID, "Echo", "Returns the message, after a pause where one is asked for: for trying out clients.", "test"),
-		Inputs: map[string]inputDoc{
-			"message": {Title: "Message", Description: "What to return.", MinOccurs: 1, MaxOccurs: 1, Schema: object{"type": "string", "maxLength": 65536, "example": "hello"}},
-			"pause":   {Title: "Pause in seconds", Description: "How long the job takes.", MaxOccurs: 1, Schema: object{"type": "number", "minimum": 0, "maximum": maxPause, "default": 0}},
-		},
-		Outputs: map[string]outputDoc{
-			"message": {Title: "Message", Description: "What was sent.", Schema: object{"type": "string"}, mediaType: "text/plain", plain: true},
-		},
-	}
 }
 
 // outputIDs lists the outputs in a stable order.

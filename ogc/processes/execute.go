@@ -31,12 +31,13 @@ func (a *API) execute(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	o.Base = a.Site.Base(c)
 	request, err := json.Marshal(o.wishes)
 	if err != nil {
 		return fmt.Errorf("keep the request: %w", err)
 	}
 	ctx := c.Request().Context()
-	job, err := p.submit(ctx, o.Inputs, request)
+	job, err := a.submit(ctx, p, o, request)
 	if err != nil {
 		return err
 	}
@@ -48,6 +49,28 @@ func (a *API) execute(c echo.Context) error {
 		return a.Site.WriteStatus(c, http.StatusCreated, common.JSON, a.statusDoc(a.Site.Base(c), job, true), common.Page{})
 	}
 	return a.wait(c, p, job)
+}
+
+// submit records the job and who wants to be told of it.
+func (a *API) submit(ctx context.Context, p *process, o order, request json.RawMessage) (jobs.Job, error) {
+	if o.subscriber == nil {
+		return p.submit(ctx, o, request)
+	}
+	s := jobs.Subscriber(*o.subscriber)
+	if err := a.Jobs.CheckSubscriber(s); err != nil {
+		if errors.Is(err, jobs.ErrBadSpec) {
+			return jobs.Job{}, badInputs(err)
+		}
+		return jobs.Job{}, err
+	}
+	job, err := p.submit(ctx, o, request)
+	if err != nil {
+		return job, err
+	}
+	if err := a.Jobs.Subscribe(ctx, job.ID, s); err != nil {
+		return job, fmt.Errorf("note who is told of job %s: %w", job.ID, err)
+	}
+	return job, nil
 }
 
 func (a *API) readOrder(c echo.Context, p *process) (order, error) {
@@ -91,14 +114,14 @@ func (a *API) wait(c echo.Context, p *process, job jobs.Job) error {
 	ctx := c.Request().Context()
 	limited, cancel := context.WithTimeout(ctx, a.SyncTimeout)
 	defer cancel()
-	done, err := p.Wait(limited, job.ID, func(jobs.Job) {})
+	done, err := a.Jobs.Wait(limited, job.ID, func(jobs.Job) {})
 	switch {
 	case err == nil:
 		return a.writeResults(c, p, done)
 	case ctx.Err() != nil:
 		last, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer stop()
-		if _, derr := p.Dismiss(last, job.ID); derr != nil && !errors.Is(derr, jobs.ErrNotFound) {
+		if _, derr := a.Jobs.Dismiss(last, job.ID); derr != nil && !errors.Is(derr, jobs.ErrNotFound) {
 			return fmt.Errorf("dismiss job %s whose client left: %w", job.ID, derr)
 		}
 		return ctx.Err()

@@ -19,18 +19,34 @@ import (
 )
 
 // maxBody bounds the body of an execute request in bytes.
-const maxBody = 4 << 20
+const maxBody = 16 << 20
+
+// maxSmall bounds an input that is no vector data, which is looked at as a whole.
+const maxSmall = 2 << 20
 
 // order is an execute request.
 type order struct {
+	// Inputs are what is checked: vector data without its features.
 	Inputs map[string]any
+	// raw holds the inputs as they were sent, without their qualification.
+	raw        map[string]json.RawMessage
+	subscriber *subscriber
 	wishes
+}
+
+// subscriber says who wants to be told of the job.
+type subscriber struct {
+	Success    string `json:"successUri"`
+	InProgress string `json:"inProgressUri"`
+	Failed     string `json:"failedUri"`
 }
 
 // wishes is what the client wants of the results; it is kept with the job.
 type wishes struct {
 	Outputs  map[string]wish `json:"outputs,omitempty"`
 	Response string          `json:"response,omitempty"` // raw, document or empty
+	// Base is the server's address as the client knew it, for links in callbacks.
+	Base string `json:"base,omitempty"`
 }
 
 type wish struct {
@@ -46,13 +62,12 @@ type wishFormat struct {
 func parseOrder(body []byte, d description) (order, error) {
 	var o order
 	var raw struct {
-		Inputs     map[string]any  `json:"inputs"`
-		Outputs    map[string]wish `json:"outputs"`
-		Response   string          `json:"response"`
-		Subscriber json.RawMessage `json:"subscriber"`
+		Inputs     map[string]json.RawMessage `json:"inputs"`
+		Outputs    map[string]wish            `json:"outputs"`
+		Response   string                     `json:"response"`
+		Subscriber *subscriber                `json:"subscriber"`
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
 	if err := dec.Decode(&raw); err != nil {
 		return o, common.BadRequest("the body is not an execute request in JSON: %s", jsonReason(err))
 	}
@@ -60,8 +75,8 @@ func parseOrder(body []byte, d description) (order, error) {
 		return o, common.BadRequest("the body has something behind the execute request")
 	}
 	var reasons []string
-	if len(raw.Subscriber) > 0 && string(raw.Subscriber) != "null" {
-		reasons = append(reasons, "subscriber: callbacks are not offered; ask for the job's status instead")
+	if raw.Subscriber != nil && raw.Subscriber.Success == "" {
+		reasons = append(reasons, "subscriber: successUri is missing")
 	}
 	if !slices.Contains([]string{"", "raw", "document"}, raw.Response) {
 		reasons = append(reasons, fmt.Sprintf("response: %s must be raw or document", common.Quote(raw.Response)))
@@ -79,13 +94,19 @@ func parseOrder(body []byte, d description) (order, error) {
 			reasons = append(reasons, fmt.Sprintf("outputs: %s comes as %s, not as %s", id, out.mediaType, common.Quote(w.Format.MediaType)))
 		}
 	}
+	o.Inputs, o.raw, o.Outputs, o.Response, o.subscriber = map[string]any{}, map[string]json.RawMessage{}, raw.Outputs, raw.Response, raw.Subscriber
+	for k, v := range raw.Inputs {
+		in := d.Inputs[k] // one that is not known is refused by the schema
+		if !in.bulk && len(v) > maxSmall {
+			reasons = append(reasons, fmt.Sprintf("inputs: %s has %d bytes; at most %d are accepted", common.Quote(k), len(v), maxSmall))
+			continue
+		}
+		o.raw[k] = unqualified(v, in.bulk)
+		o.Inputs[k] = view(o.raw[k], in.bulk)
+	}
 	if len(reasons) > 0 {
 		sort.Strings(reasons)
 		return o, invalid(reasons)
-	}
-	o.Inputs, o.Outputs, o.Response = map[string]any{}, raw.Outputs, raw.Response
-	for k, v := range raw.Inputs {
-		o.Inputs[k] = unqualified(v)
 	}
 	return o, nil
 }
@@ -103,28 +124,73 @@ func sameMediaType(a, b string) bool {
 	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
 }
 
-// unqualified takes the value out of {"value": …, "mediaType": …}, also in arrays.
-func unqualified(v any) any {
-	switch v := v.(type) {
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = unqualified(v[i])
-		}
-		return out
-	case map[string]any:
-		value, ok := v["value"]
-		if !ok {
+// unqualified takes the value out of {"value": …, "mediaType": …}, also in
+// arrays, which bulk inputs have no need of.
+func unqualified(v json.RawMessage, bulk bool) json.RawMessage {
+	switch first(v) {
+	case '[':
+		var list []json.RawMessage
+		if bulk || json.Unmarshal(v, &list) != nil {
 			return v
 		}
-		for k := range v {
+		for i := range list {
+			list[i] = unqualified(list[i], false)
+		}
+		if out, err := json.Marshal(list); err == nil {
+			return out
+		}
+	case '{':
+		var members map[string]json.RawMessage
+		if json.Unmarshal(v, &members) != nil || members["value"] == nil {
+			return v
+		}
+		for k := range members {
 			if !slices.Contains([]string{"value", "mediaType", "encoding", "schema", "format"}, k) {
 				return v
 			}
 		}
-		return value
+		return members["value"]
 	}
 	return v
+}
+
+func first(v json.RawMessage) byte {
+	if v = bytes.TrimLeft(v, " \t\r\n"); len(v) > 0 {
+		return v[0]
+	}
+	return 0
+}
+
+// view decodes an input for the schema. Of bulk inputs only the outermost
+// members are seen, and of those only short ones: the features are the business
+// of whoever reads them, one at a time.
+func view(v json.RawMessage, bulk bool) any {
+	const short = 4096
+	var out any
+	if bulk && first(v) == '{' {
+		var members map[string]json.RawMessage
+		if json.Unmarshal(v, &members) != nil {
+			return nil
+		}
+		shown := object{}
+		for k, m := range members {
+			if len(m) <= short {
+				shown[k] = view(m, false)
+			} else {
+				shown[k] = nil
+			}
+		}
+		return shown
+	}
+	if bulk && len(v) > short {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(v))
+	d.UseNumber()
+	if d.Decode(&out) != nil {
+		return nil
+	}
+	return out
 }
 
 // compileInputs makes one schema of all inputs of a process.

@@ -1,7 +1,6 @@
 package processes
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,18 +69,18 @@ func (a *API) statusDoc(base string, j jobs.Job, log bool) statusDoc {
 
 // job finds a job and the process that it belongs to.
 func (a *API) job(ctx context.Context, id string) (*process, jobs.Job, error) {
-	p := a.processes[0]
-	if strings.HasPrefix(id, echoPrefix) {
-		p = a.processes[1]
-	}
-	j, err := p.Job(ctx, id)
+	j, err := a.Jobs.Job(ctx, id)
 	if errors.Is(err, jobs.ErrNotFound) {
 		return nil, j, unknownJob(id)
 	}
 	if err != nil {
 		return nil, j, fmt.Errorf("find job %s: %w", id, err)
 	}
-	return p, j, nil
+	i := slices.IndexFunc(a.processes, func(p *process) bool { return p.ID == j.Process })
+	if i < 0 {
+		return nil, j, unknownJob(id) // of a process that is no longer offered
+	}
+	return a.processes[i], j, nil
 }
 
 func unknownJob(id string) error {
@@ -116,9 +115,18 @@ func (p *process) outputs(base string, j jobs.Job) []common.Link {
 	}
 	var links []common.Link
 	for _, id := range p.outputIDs() {
+		if !keeps(j, id) {
+			continue
+		}
 		links = append(links, common.Link{Href: base + "/jobs/" + j.ID + "/results/" + id, Rel: id, Type: p.Outputs[id].mediaType, Title: p.Outputs[id].Title})
 	}
 	return links
+}
+
+// keeps says whether a successful job has an output: mapping has all, other
+// processes list what they kept.
+func keeps(j jobs.Job, output string) bool {
+	return j.Process == mapID || slices.ContainsFunc(j.Outputs, func(k jobs.Kept) bool { return string(k.ID) == output })
 }
 
 func (a *API) dismiss(c echo.Context) error {
@@ -126,11 +134,11 @@ func (a *API) dismiss(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	p, j, err := a.job(ctx, c.Param("job"))
+	_, j, err := a.job(ctx, c.Param("job"))
 	if err != nil {
 		return err
 	}
-	gone, err := p.Dismiss(ctx, j.ID)
+	gone, err := a.Jobs.Dismiss(ctx, j.ID)
 	if errors.Is(err, jobs.ErrNotFound) {
 		return unknownJob(j.ID)
 	}
@@ -259,34 +267,34 @@ func (a *API) jobList(c echo.Context) error {
 	return a.Site.Write(c, f, doc, common.Page{Template: "jobs", Title: "Jobs"})
 }
 
-// selectJobs merges the jobs of the processes, newest first.
+// selectJobs returns a page of jobs, newest first, and how many there are.
 func (a *API) selectJobs(ctx context.Context, l listQuery) ([]jobs.Job, int, error) {
-	filter := jobs.Filter{Status: l.status, Limit: l.offset + l.limit}
-	if l.byTime() {
-		filter.Limit = scanned
+	filter := jobs.Filter{Status: l.status, Processes: l.processes, Limit: l.limit, Offset: l.offset}
+	if !l.byTime() {
+		list, matched, err := a.Jobs.Jobs(ctx, filter)
+		if err != nil {
+			return nil, 0, fmt.Errorf("list jobs: %w", err)
+		}
+		return list, matched, nil
 	}
 	var all []jobs.Job
-	matched := 0
-	for _, p := range a.processes {
-		if len(l.processes) > 0 && !slices.Contains(l.processes, p.ID) {
-			continue
-		}
-		some, n, err := p.Jobs(ctx, filter)
+	now := time.Now()
+	for filter.Offset, filter.Limit = 0, 1000; filter.Offset < scanned; filter.Offset += filter.Limit {
+		some, matched, err := a.Jobs.Jobs(ctx, filter)
 		if err != nil {
-			return nil, 0, fmt.Errorf("list jobs of %s: %w", p.ID, err)
+			return nil, 0, fmt.Errorf("list jobs: %w", err)
 		}
-		all, matched = append(all, some...), matched+n
+		for _, j := range some {
+			if l.matches(j, now) {
+				all = append(all, j)
+			}
+		}
+		if filter.Offset+len(some) >= matched || len(some) == 0 {
+			break
+		}
 	}
-	if l.byTime() {
-		now := time.Now()
-		all = slices.DeleteFunc(all, func(j jobs.Job) bool { return !l.matches(j, now) })
-		matched = len(all)
-	}
-	slices.SortStableFunc(all, func(x, y jobs.Job) int {
-		return cmp.Or(y.Created.Compare(x.Created), cmp.Compare(y.ID, x.ID))
-	})
 	first := min(l.offset, len(all))
-	return all[first:min(first+l.limit, len(all))], matched, nil
+	return all[first:min(first+l.limit, len(all))], len(all), nil
 }
 
 // wishesOf reads back what the client of a job asked for.

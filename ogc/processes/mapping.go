@@ -165,8 +165,8 @@ func clip(s string) string {
 }
 
 // submitMapping records a mapping job, and the event before it where the request makes one.
-func (a *API) submitMapping(ctx context.Context, in map[string]any, request json.RawMessage) (jobs.Job, error) {
-	m, err := parseMapping(in)
+func (a *API) submitMapping(ctx context.Context, o order, request json.RawMessage) (jobs.Job, error) {
+	m, err := parseMapping(o.Inputs)
 	if err != nil {
 		return jobs.Job{}, err
 	}
@@ -184,11 +184,31 @@ func (a *API) submitMapping(ctx context.Context, in map[string]any, request json
 	job, err := a.Jobs.Submit(ctx, m.spec, request)
 	switch {
 	case errors.Is(err, jobs.ErrBadSpec):
-		return job, invalid([]string{err.Error()})
+		return job, badInputs(err)
 	case errors.Is(err, store.ErrNotFound):
 		return job, invalid([]string{"event: " + err.Error()})
 	}
 	return job, err
+}
+
+// submitTo records jobs of a process that the engine carries out on its own.
+func (a *API) submitTo(id string) func(context.Context, order, json.RawMessage) (jobs.Job, error) {
+	return func(ctx context.Context, o order, request json.RawMessage) (jobs.Job, error) {
+		inputs, err := json.Marshal(o.raw)
+		if err != nil {
+			return jobs.Job{}, fmt.Errorf("keep the inputs: %w", err)
+		}
+		job, err := a.Jobs.Execute(ctx, id, inputs, request)
+		if errors.Is(err, jobs.ErrBadSpec) {
+			return job, badInputs(err)
+		}
+		return job, err
+	}
+}
+
+// badInputs is the problem of an error of the engine that the client can mend.
+func badInputs(err error) error {
+	return invalid([]string{strings.TrimPrefix(err.Error(), jobs.ErrBadSpec.Error()+": ")})
 }
 
 // maxVertices bounds an area of interest.

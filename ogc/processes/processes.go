@@ -1,6 +1,7 @@
-// Package processes serves OGC API Processes: the process map-landslides,
-// whose jobs the mapping engine keeps, and echo, which shows how processes
-// work without computing anything.
+// Package processes serves OGC API Processes: map-landslides, what can be asked
+// about landslides that are mapped (assess-impact, compare-inventory), and echo,
+// which shows how processes work without computing anything. The job engine
+// carries them out; this package describes them and speaks the standard.
 package processes
 
 import (
@@ -40,31 +41,20 @@ type API struct {
 	SyncTimeout time.Duration
 
 	processes []*process
-	echo      *echoJobs
 }
 
 // Conformance lists the classes that hold.
 func Conformance() []string {
 	const p = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/"
-	return []string{p + "core", p + "ogc-process-description", p + "json", p + "html", p + "oas30", p + "job-list", p + "dismiss"}
-}
-
-// backend keeps the jobs of a process. [jobs.Service] is one.
-type backend interface {
-	Job(ctx context.Context, id string) (jobs.Job, error)
-	Jobs(ctx context.Context, f jobs.Filter) ([]jobs.Job, int, error)
-	Wait(ctx context.Context, id string, changed func(jobs.Job)) (jobs.Job, error)
-	Dismiss(ctx context.Context, id string) (jobs.Job, error)
-	Result(ctx context.Context, id string, o jobs.Output) (*jobs.Result, error)
+	return []string{p + "core", p + "ogc-process-description", p + "json", p + "html", p + "oas30", p + "job-list", p + "callback", p + "dismiss"}
 }
 
 // process is a description with what executes it.
 type process struct {
 	description
-	backend
 	inputs *jsonschema.Schema
 	// submit records a job. request is kept with it.
-	submit func(ctx context.Context, inputs map[string]any, request json.RawMessage) (jobs.Job, error)
+	submit func(ctx context.Context, o order, request json.RawMessage) (jobs.Job, error)
 }
 
 // Register adds the routes.
@@ -72,11 +62,11 @@ func (a *API) Register(e *echo.Echo) error {
 	if err := a.Site.AddPages(files); err != nil {
 		return err
 	}
-	a.echo = newEchoJobs(time.Now)
-	a.processes = []*process{
-		{description: mapLandslides(a.Models.Models()), backend: a.Jobs, submit: a.submitMapping},
-		{description: echoProcess(), backend: a.echo, submit: a.echo.submit},
+	a.processes = []*process{{description: mapLandslides(a.Models.Models()), submit: a.submitMapping}}
+	for _, d := range byEngine() {
+		a.processes = append(a.processes, &process{description: d, submit: a.submitTo(d.ID)})
 	}
+	a.Jobs.Tell(a.news)
 	for _, p := range a.processes {
 		s, err := compileInputs(p.ID, p.Inputs)
 		if err != nil {
@@ -188,7 +178,7 @@ func (a *API) describe(c echo.Context) error {
 		common.Link{Href: a.Site.Base(c) + "/jobs?processID=" + p.ID, Rel: common.RelJobList, Type: common.JSON.MediaType(), Title: "jobs of this process"})
 	page := common.Page{Template: "process", Title: p.Title, Crumbs: []common.Crumb{{Title: "Processes", Path: "/processes?f=html"}}}
 	if f == common.HTML {
-		data := processPage{description: d}
+		data := processPage{description: d, Fields: fields(d.Inputs)}
 		if p.ID == mapID {
 			if data.Events, err = a.Catalog.Events(c.Request().Context()); err != nil {
 				return err
@@ -202,6 +192,7 @@ func (a *API) describe(c echo.Context) error {
 
 type processPage struct {
 	description
+	Fields []field
 	Events []imagery.Event
 	Models []*inference.Model
 }

@@ -1,6 +1,8 @@
 package processes
 
 import (
+	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -45,14 +47,8 @@ func (a *API) writeResults(c echo.Context, p *process, j jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	parts, err := a.open(c, p, j, w)
-	defer func() {
-		for _, part := range parts {
-			if part.result != nil {
-				part.result.Close()
-			}
-		}
-	}()
+	parts, err := a.open(c.Request().Context(), a.Site.Base(c), p, j, w)
+	defer closeAll(parts)
 	if err != nil {
 		return err
 	}
@@ -82,12 +78,23 @@ func ready(j jobs.Job) error {
 	case jobs.Successful:
 		return nil
 	case jobs.Failed:
+		if j.BadInputs {
+			return badInputs(errors.New(j.Message))
+		}
 		return &common.Problem{Status: http.StatusInternalServerError, Title: "The job failed", Detail: j.Message}
 	case jobs.Dismissed:
 		return &common.Problem{Status: http.StatusGone, Title: "The job was dismissed", Detail: "job " + j.ID + " was dismissed and has no results"}
 	}
 	return &common.Problem{Status: http.StatusNotFound, Type: resultNotReady, Title: "Result not ready",
 		Detail: fmt.Sprintf("job %s is %s (%d %%); ask again when it is successful", j.ID, j.Status, j.Progress), RetryAfter: 2}
+}
+
+func closeAll(parts []part) {
+	for _, part := range parts {
+		if part.result != nil {
+			part.result.Close()
+		}
+	}
 }
 
 // part is one result to write: open where its value is wanted, else a reference.
@@ -99,21 +106,21 @@ type part struct {
 
 // open opens the results whose values are wanted, before anything is written.
 // What it returns must be closed also when there is an error.
-func (a *API) open(c echo.Context, p *process, j jobs.Job, w wishes) ([]part, error) {
+func (a *API) open(ctx context.Context, base string, p *process, j jobs.Job, w wishes) ([]part, error) {
 	var parts []part
 	for _, id := range p.outputIDs() {
 		wish, wanted := w.Outputs[id]
-		if len(w.Outputs) > 0 && !wanted {
+		if len(w.Outputs) > 0 && !wanted || !keeps(j, id) {
 			continue
 		}
 		out := p.Outputs[id]
-		x := part{outputDoc: out, id: id, href: a.Site.Base(c) + "/jobs/" + j.ID + "/results/" + id}
+		x := part{outputDoc: out, id: id, href: base + "/jobs/" + j.ID + "/results/" + id}
 		if wish.TransmissionMode == "value" || wish.TransmissionMode == "" && !out.binary {
-			r, err := p.Result(c.Request().Context(), j.ID, jobs.Output(id))
+			r, err := a.Jobs.Result(ctx, j.ID, jobs.Output(id))
 			if err != nil {
 				return parts, fmt.Errorf("open output %s of job %s: %w", id, j.ID, err)
 			}
-			x.result = r
+			x.result, x.mediaType = r, r.MediaType
 		}
 		parts = append(parts, x)
 	}
@@ -129,21 +136,26 @@ func writeDocument(c echo.Context, parts []part) error {
 	if c.Request().Method == http.MethodHead {
 		return nil
 	}
-	for i, x := range parts {
-		lead := ",\n"
-		if i == 0 {
-			lead = "{"
-		}
+	if err := writeParts(w, parts); err != nil {
+		// The status is out: cutting the connection is the only way to say that this is not the whole document.
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+func writeParts(w io.Writer, parts []part) error {
+	lead := "{"
+	for _, x := range parts {
 		if _, err := fmt.Fprintf(w, "%s%q:", lead, x.id); err != nil {
-			return nil // the client left; there is nobody to tell
+			return err
 		}
 		if err := x.write(w); err != nil {
-			// The status is out: cutting the connection is the only way to say that this is not the whole document.
-			panic(http.ErrAbortHandler)
+			return err
 		}
+		lead = ",\n"
 	}
-	_, _ = io.WriteString(w, "}\n")
-	return nil
+	_, err := io.WriteString(w, strings.TrimSuffix(lead, ",\n")+"}\n")
+	return err
 }
 
 // write writes the result as the results document has it: a link, a plain
@@ -152,15 +164,18 @@ func (x part) write(w io.Writer) error {
 	if x.result == nil {
 		return json.NewEncoder(w).Encode(common.Link{Href: x.href, Rel: "item", Type: x.mediaType, Title: x.Title})
 	}
-	if x.plain {
-		b, err := io.ReadAll(x.result)
-		if err != nil {
+	text := strings.HasPrefix(x.mediaType, "text/")
+	if x.plain && !text {
+		_, err := io.Copy(w, x.result)
+		return err
+	}
+	if !x.plain {
+		if _, err := fmt.Fprintf(w, `{"mediaType":%q,`, x.mediaType); err != nil {
 			return err
 		}
-		return json.NewEncoder(w).Encode(string(b))
 	}
-	if _, err := fmt.Fprintf(w, `{"mediaType":%q,`, x.mediaType); err != nil {
-		return err
+	if text {
+		return x.writeText(w)
 	}
 	if !x.binary {
 		return writeAll(w, `"value":`, x.result, "}")
@@ -177,6 +192,24 @@ func (x part) write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, `"}`)
 	return err
+}
+
+// writeText writes text as a string, of a result that is small: plain values
+// and tables.
+func (x part) writeText(w io.Writer) error {
+	b, err := io.ReadAll(x.result)
+	if err != nil {
+		return err
+	}
+	value, err := common.EncodeJSON(string(b))
+	if err != nil {
+		return err
+	}
+	if x.plain {
+		_, err = w.Write(value)
+		return err
+	}
+	return writeAll(w, `"value":`, bytes.NewReader(value), "}")
 }
 
 func writeAll(w io.Writer, before string, r io.Reader, after string) error {
@@ -224,7 +257,7 @@ func (a *API) output(c echo.Context) error {
 	if err := ready(j); err != nil {
 		return err
 	}
-	r, err := p.Result(c.Request().Context(), j.ID, jobs.Output(id))
+	r, err := a.Jobs.Result(c.Request().Context(), j.ID, jobs.Output(id))
 	if errors.Is(err, jobs.ErrNotFound) {
 		return common.NotFound("job %s kept no output %s", j.ID, id)
 	}

@@ -13,11 +13,29 @@ async function refusal(response) {
   return problem.detail || problem.title || `${response.status} ${response.statusText}`;
 }
 
+function parsed(field) {
+  try {
+    return JSON.parse(field.value);
+  } catch (e) {
+    throw new Error(`${field.name}: ${e.message}`);
+  }
+}
+
+// What stands in a field for vector data: GeoJSON, a collection's id, or a file.
+function vector(field) {
+  const text = field.value.trim();
+  if (text.startsWith('{')) return parsed(field);
+  if (/^[a-z0-9-]+_landslides$/.test(text)) return { collection: text };
+  return { href: text };
+}
+
 function inputs(form) {
   const values = {};
   for (const field of form.querySelectorAll('[name]')) {
     if (field.value === '') continue;
     if (field.dataset.type === 'number') values[field.name] = Number(field.value);
+    else if (field.dataset.type === 'json') values[field.name] = parsed(field);
+    else if (field.dataset.type === 'vector') values[field.name] = vector(field);
     else if (field.dataset.type === 'bbox') values[field.name] = { bbox: field.value.split(',').map(Number) };
     else values[field.name] = field.value;
   }
@@ -26,12 +44,24 @@ function inputs(form) {
 
 const form = byId('execute');
 if (form) {
+  for (const file of form.querySelectorAll('[data-into]')) {
+    file.addEventListener('change', async () => {
+      if (file.files[0]) form.elements[file.dataset.into].value = await file.files[0].text();
+    });
+  }
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
+    let body;
+    try {
+      body = JSON.stringify({ inputs: inputs(form) });
+    } catch (e) {
+      byId('outcome').textContent = e.message;
+      return;
+    }
     const response = await fetch(form.dataset.href, {
       method: 'POST',
       headers: headers({ 'Content-Type': 'application/json', Accept: 'application/json', Prefer: 'respond-async' }),
-      body: JSON.stringify({ inputs: inputs(form) }),
+      body,
     });
     if (!response.ok) byId('outcome').textContent = await refusal(response);
     else location.href = `${form.dataset.jobs}${(await response.json()).jobID}?f=html`;

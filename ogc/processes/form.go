@@ -1,0 +1,64 @@
+package processes
+
+import "encoding/json"
+
+// field is an input as a form asks for it.
+type field struct {
+	ID, Title, Description string
+	// Kind is vector, choice, boolean, number, integer, text or json.
+	Kind     string
+	Required bool
+	Options  []any
+	Min, Max any
+	Value    string // what stands in it at first
+	Example  string
+}
+
+// fields derives a form from the schemas of inputs.
+func fields(inputs inputDocs) []field {
+	var out []field
+	for _, id := range inputs.ids() {
+		in := inputs[id]
+		f := field{ID: id, Title: in.Title, Description: in.Description, Required: in.MinOccurs > 0, Kind: "json"}
+		s := in.Schema
+		f.Value, f.Example = shown(s["default"]), shown(s["example"])
+		for _, k := range []string{"minimum", "exclusiveMinimum"} {
+			if v, ok := s[k]; ok {
+				f.Min = v
+			}
+		}
+		for _, k := range []string{"maximum", "exclusiveMaximum"} {
+			if v, ok := s[k]; ok {
+				f.Max = v
+			}
+		}
+		kind, _ := s["type"].(string)
+		switch {
+		case in.bulk:
+			f.Kind = "vector"
+		case s["enum"] != nil:
+			f.Kind, f.Options = "choice", s["enum"].([]any)
+		case kind == "number", kind == "integer", kind == "boolean":
+			f.Kind = kind
+		case kind == "string":
+			f.Kind = "text"
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// shown is a value as it stands in a field: text as it is, else JSON.
+func shown(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
