@@ -34,7 +34,7 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	npm --prefix web ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
-$(WEB): web/node_modules/.package-lock.json web/index.html web/tsconfig.json web/vite.config.ts $(wildcard web/src/* web/public/*)
+$(WEB): web/node_modules/.package-lock.json web/index.html web/try.html web/tsconfig.json web/vite.config.ts $(wildcard web/src/* web/public/*)
 	npm --prefix web run --silent build
 	@touch $@
 
@@ -77,7 +77,7 @@ PIP = build/venv/bin/pip --disable-pip-version-check --no-input
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 build/venv/bin/pytest: models/requirements.txt
 	python3 -m venv build/venv
-	@$(PIP) --retries 0 --timeout 10 install --quiet --no-compile --index-url $(TORCH_INDEX) "$$(grep '^torch==' $<)" 2>/dev/null \
+	@$(PIP) --retries 0 --timeout 10 install --quiet --no-compile --index-url $(TORCH_INDEX) $$(grep -E '^torch(vision)?==' $<) 2>/dev/null \
 	  || echo "$(TORCH_INDEX) can't be reached: taking PyPI's PyTorch"
 	$(PIP) install --quiet --no-compile -r $<
 	@touch $@

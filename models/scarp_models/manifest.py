@@ -10,19 +10,34 @@ from typing import Any
 import jsonschema
 import yaml
 
-from .bbunet import BANDS, STRIDE, TERRAIN
+from .bbunet import BANDS
 from .export import OUTPUT, Exported
+from .landslide4sense import CHANNELS, DIVISORS
+from .networks import Network
 
 SCHEMA = Path(__file__).resolve().parents[2] / "inference" / "manifest.schema.json"
+
 REQUIRED_BANDS = ("B02", "B03", "B04")
-"""Bands without which BBUnet is not worth running; training leaves out all others now and then."""
+"""Bands without which a bitemporal network is not worth running; our training leaves out all others now and then."""
+
+_SUBSTITUTES = {"B01": ["B02"], "B08": ["B8A"], "B8A": ["B08"], "B09": ["B8A", "B08"]}
+"""Neighbours in the spectrum that stand in for a band where the network was never trained to do without it."""
 
 _TERRAIN = {
-    "elevation": {"divisor": 3000, "missing": {"fill": 0}},
-    "slope": {"divisor": 90, "missing": {"fill": 0}},
-    "aspect_sin": {"angle_factor": 0.5, "divisor": 2, "offset": 0.5, "nodata": 0.5, "missing": {"fill": 0.5}},
-    "aspect_cos": {"angle_factor": 0.5, "divisor": 2, "offset": 0.5, "nodata": 1, "missing": {"fill": 1}},
+    "elevation": {"divisor": 3000},
+    "slope": {"divisor": 90},
+    "aspect_sin": {"angle_factor": 0.5, "divisor": 2, "offset": 0.5, "nodata": 0.5},
+    "aspect_cos": {"angle_factor": 0.5, "divisor": 2, "offset": 0.5, "nodata": 1},
 }
+_NO_TERRAIN = {"elevation": 0, "slope": 0, "aspect_sin": 0.5, "aspect_cos": 1}
+
+_PATCH = {
+    "bbunet": {"size": 320, "halo": 32, "overlap": 64, "blend": "none"},
+    "bbunet-lite": {"size": 320, "halo": 32, "overlap": 64, "blend": "none"},
+    "clouds": {"size": 512, "halo": 64, "overlap": 128, "blend": "none"},
+}
+_ANY_PATCH = {"size": 256, "halo": 32, "overlap": 64, "blend": "cosine"}
+"""Comparators were trained on patches of 256; some of them (TinyCD, BIT) look at the patch as a whole."""
 
 
 class PlainDumper(yaml.SafeDumper):
@@ -41,14 +56,18 @@ PlainDumper.add_representer(
 )
 
 
-def bbunet(name: str, version: str, title: str, exported: Exported, about: dict[str, Any]) -> dict[str, Any]:
-    """The manifest of a BBUnet. ``about`` states what only its maker knows: description, threshold,
-    licence and provenance; what it leaves out is written as not known."""
+def build(
+    network: Network, name: str, version: str, title: str, exported: Exported, about: dict[str, Any]
+) -> dict[str, Any]:
+    """The manifest of an exported network.
 
-    def bands(date: str) -> list[dict[str, Any]]:
-        return [Line(band=b) if b in REQUIRED_BANDS else Line(band=b, missing=Line(fill=0)) for b in BANDS]
+    ``about`` states what only its maker knows; what it leaves out is written as not known:
 
-    optical = {"divisor": 10000, "clip": [0, 1], "nodata": 0}
+    - ``description``, ``threshold``, ``licence``, ``patch``, ``provenance`` as in the manifest;
+    - ``absent``: channels that it was trained to do without, each with the prepared value that stands in;
+      by default those that our training of this kind of network leaves out;
+    - ``untrained_absence: true``: it was never trained to do without any.
+    """
     provenance = {
         "data": [],
         "metrics": [],
@@ -59,25 +78,88 @@ def bbunet(name: str, version: str, title: str, exported: Exported, about: dict[
         "name": name,
         "version": version,
         "title": title,
-        "description": about.get("description", "Bitemporal, bimodal U-Net (arXiv 2405.20161)."),
-        "kind": "bitemporal",
+        "description": about.get("description", f"The network {network.name} ({network.paper})."),
+        "kind": network.kind,
         "model": {"file": exported.path.name, "sha256": exported.sha256},
-        "imagery": {"processing_level": "L2A", "resolution_m": 10, "exclude_clouds": ["thick", "thin"]},
-        "inputs": [
-            {"tensor": "pre", "defaults": Line(date="pre", **optical), "channels": bands("pre")},
-            {"tensor": "post", "defaults": Line(date="post", **optical), "channels": bands("post")},
-            {"tensor": "dem", "channels": [Line(terrain=t, **_TERRAIN[t]) for t in TERRAIN]},
-        ],
-        "output": {"tensor": OUTPUT, "activation": "sigmoid", "channel": 0},
-        "patch": {"size": 320, "multiple_of": STRIDE, "halo": 32, "overlap": 64, "blend": "none"},
+        "imagery": _imagery(network),
+        "inputs": _inputs(network, about),
+        "output": _output(network),
+        "patch": {"multiple_of": network.stride} | _PATCH.get(network.name, _ANY_PATCH) | about.get("patch", {}),
         "threshold": about.get("threshold", 0.5),
-        "legend": {"title": "New landslide", "colour": "#d7301f"},
+        "legend": {"title": "New landslide" if network.kind == "bitemporal" else "Landslide", "colour": "#d7301f"},
         "licence": about.get("licence", {"spdx": "LicenseRef-unknown"}),
-        "provenance": provenance
-        | {"parameters": exported.parameters, "paper": "https://arxiv.org/abs/2405.20161"},
+        "provenance": provenance | {"parameters": exported.parameters, "paper": network.paper},
     }
+    if network.kind == "cloud":
+        del manifest["threshold"], manifest["legend"]
     check(manifest)
     return manifest
+
+
+def _imagery(network: Network) -> dict[str, Any]:
+    if network.kind == "cloud":
+        return {"processing_level": "any", "resolution_m": 10}
+    level = "L2A" if network.kind == "bitemporal" else "L1C"
+    return {"processing_level": level, "resolution_m": 10, "exclude_clouds": ["thick", "thin"]}
+
+
+def _output(network: Network) -> dict[str, Any]:
+    if network.kind == "cloud":
+        return {"tensor": OUTPUT, "activation": "softmax"}
+    if network.classes == 1:
+        return {"tensor": OUTPUT, "activation": "sigmoid", "channel": 0}
+    return {"tensor": OUTPUT, "activation": "softmax", "channel": 1}
+
+
+def _inputs(network: Network, about: dict[str, Any]) -> list[dict[str, Any]]:
+    absent = about.get("absent", {} if about.get("untrained_absence") else _trained_absences(network))
+    reflectance = {"divisor": 10000, "clip": [0, 1], "nodata": 0}
+    inputs = []
+    for tensor, channels in network.inputs.items():
+        if network.kind == "single-date":
+            # DeepSlide gives its networks 1e-6 where a value is missing.
+            inputs.append(
+                {
+                    "tensor": tensor,
+                    "defaults": Line(date="post", nodata=1e-6),
+                    "channels": [_benchmark(c, absent) for c in channels],
+                }
+            )
+        elif tensor == "dem":
+            inputs.append({"tensor": tensor, "channels": [Line(terrain=c, **_TERRAIN[c], **_may_lack(c, absent)) for c in channels]})
+        else:
+            date = {"date": tensor} if network.kind == "bitemporal" else {}
+            stand_in = network.kind == "bitemporal" and not absent
+            inputs.append(
+                {
+                    "tensor": tensor,
+                    "defaults": Line(**date, **reflectance),
+                    "channels": [Line(band=c, **_may_lack(c, absent, stand_in)) for c in channels],
+                }
+            )
+    return inputs
+
+
+def _trained_absences(network: Network) -> dict[str, float]:
+    if network.kind != "bitemporal":
+        return {}
+    return {b: 0 for b in BANDS if b not in REQUIRED_BANDS} | _NO_TERRAIN
+
+
+def _may_lack(channel: str, absent: dict[str, float], stand_in: bool = False) -> dict[str, Any]:
+    if channel in absent:
+        return {"missing": Line(fill=absent[channel])}
+    if stand_in and channel in _SUBSTITUTES:
+        return {"missing": Line(substitute=_SUBSTITUTES[channel])}
+    return {}
+
+
+def _benchmark(channel: str, absent: dict[str, float]) -> Line:
+    """A channel in the units of Landslide4Sense: digital numbers, whole degrees and metres over a constant each."""
+    divisor = float(DIVISORS[CHANNELS.index(channel)])
+    if channel in ("slope", "elevation"):
+        return Line(terrain=channel, round=True, divisor=divisor, **_may_lack(channel, absent))
+    return Line(band=channel, divisor=divisor, **_may_lack(channel, absent))
 
 
 def check(manifest: dict[str, Any]) -> None:
@@ -94,10 +176,16 @@ def write(manifest: dict[str, Any], path: Path) -> None:
     path.write_text(yaml.dump(manifest, Dumper=PlainDumper, sort_keys=False, allow_unicode=True, width=110))
 
 
-def verify(path: Path) -> dict[str, Any]:
-    """Reads a manifest and checks it against the schema and its network against the digest."""
+def read(path: Path) -> dict[str, Any]:
+    """Reads a manifest and checks it against the schema."""
     manifest = yaml.safe_load(path.read_text())
     check(manifest)
+    return manifest
+
+
+def verify(path: Path) -> dict[str, Any]:
+    """Reads a manifest and checks it against the schema and its network against the digest."""
+    manifest = read(path)
     network = path.parent / manifest["model"]["file"]
     digest = hashlib.sha256(network.read_bytes()).hexdigest()
     if digest != manifest["model"]["sha256"]:

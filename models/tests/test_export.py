@@ -93,7 +93,7 @@ def test_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
 def test_checkpoint_of_another_network_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     torch.save({"state_dict": {"fc.weight": torch.zeros(2)}}, tmp_path / "other.pt")
     assert main(["export", "--checkpoint", str(tmp_path / "other.pt"), "--out", str(tmp_path / "x")]) == 1
-    assert "load BBUnet from" in capsys.readouterr().err
+    assert "load bbunet" in capsys.readouterr().err
 
 
 def test_manifest_is_checked_with_every_reason_at_once(exported: Path) -> None:
