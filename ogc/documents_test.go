@@ -38,12 +38,14 @@ func documents() map[string]string {
 		"/collections/atsuma-2018_landslides/schema":        "schema",
 		"/collections/atsuma-2018_mask/styles":              "styles",
 		"/collections/atsuma-2018_mask/styles/plain":        "style",
-		"/tileMatrixSets":                                           "matrixsets",
-		"/tileMatrixSets/WebMercatorQuad":                           "matrixset-web",
-		"/tileMatrixSets/WorldCRS84Quad":                            "matrixset-world",
-		"/collections/atsuma-2018_mask/map/tiles":                   "tilesets-map",
-		"/collections/atsuma-2018_mask/map/tiles/WorldCRS84Quad":    "tileset-map",
-		"/collections/atsuma-2018_mask/styles/plain/map/tiles":      "tilesets-style",
+		"/tileMatrixSets":                                        "matrixsets",
+		"/tileMatrixSets/WebMercatorQuad":                        "matrixset-web",
+		"/tileMatrixSets/WorldCRS84Quad":                         "matrixset-world",
+		"/collections/atsuma-2018_mask/map/tiles":                "tilesets-map",
+		"/collections/atsuma-2018_mask/map/tiles/WorldCRS84Quad": "tileset-map",
+		"/collections/atsuma-2018_mask/styles/plain/map/tiles":   "tilesets-style",
+		"/map/tiles":                                                "tilesets-dataset",
+		"/map/tiles/WebMercatorQuad":                                "tileset-dataset",
 		"/collections/atsuma-2018_landslides/tiles":                 "tilesets-vector",
 		"/collections/atsuma-2018_landslides/tiles/WebMercatorQuad": "tileset-vector",
 		"/processes":                "processes",
@@ -192,6 +194,7 @@ func TestAnswersFollowTheOpenAPIDocument(t *testing.T) {
 	openapi3filter.RegisterBodyDecoder("application/vnd.apache.parquet", openapi3filter.FileBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("application/schema+json", openapi3filter.JSONBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("application/vnd.mapbox.tile+json", openapi3filter.JSONBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("image/tiff", openapi3filter.FileBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("image/png", openapi3filter.FileBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("application/vnd.mapbox-vector-tile", openapi3filter.FileBodyDecoder)
 	targets := []string{
@@ -206,6 +209,14 @@ func TestAnswersFollowTheOpenAPIDocument(t *testing.T) {
 		"/collections/atsuma-2018_mask/styles/plain/map/tiles/WebMercatorQuad/0/0/0",
 		"/collections/atsuma-2018_landslides/tiles/WebMercatorQuad/0/0/0",
 		"/collections/atsuma-2018_mask/map?width=100&bgcolor=white",
+		"/collections/atsuma-2018_mask/map?center=142,42.7&width=50&height=50&scale-denominator=50000",
+		"/collections/atsuma-2018_mask/info?point=142,42.7",
+		"/collections/atsuma-2018_mask/coverage?scale-factor=10&values=byte",
+		"/collections/atsuma-2018_mask/coverage?f=geotiff&width=6&height=7",
+		"/collections/atsuma-2018_mask/legend?f=json",
+		"/map?width=50&collections=atsuma-2018_pre,atsuma-2018_mask",
+		"/map/tiles/WebMercatorQuad/0/0/0", "/map/tiles/WebMercatorQuad/1/0/1?collections=atsuma-2018_pre",
+		"/wmts/1.0.0/atsuma-2018_mask/default/WebMercatorQuad/0/0/0.png",
 		"/collections/atsuma-2018_mask/legend",
 		"/collections/nothing_mask", "/collections/atsuma-2018_mask/items", "/jobs/none", "/processes/none",
 		"/jobs/job-1/results", "/jobs/job-2/results",

@@ -20,6 +20,7 @@ import (
 	"scarp/inference"
 	"scarp/jobs"
 	"scarp/ogc/common"
+	"scarp/ogc/coverages"
 	"scarp/ogc/events"
 	"scarp/ogc/features"
 	"scarp/ogc/maps"
@@ -141,6 +142,7 @@ func Register(e *echo.Echo, d Deps) error {
 		return fmt.Errorf("register wmts: %w", err)
 	}
 	(&maps.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector, LatLon: d.LatLon, CRS: d.CRS, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight}).Register(e)
+	(&coverages.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector, LatLon: d.LatLon, CRS: d.CRS, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight}).Register(e)
 	(&wms.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector, LatLon: d.LatLon, CRS: d.CRS, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight}).Register(e)
 	return nil
 }

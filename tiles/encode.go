@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 
 	"github.com/airbusgeo/godal"
+
+	"scarp/inference"
 )
 
 // The media types that pictures and tiles are encoded in.
@@ -35,7 +37,7 @@ type encoder struct {
 
 // newEncoder registers the drivers in use.
 func newEncoder() (*encoder, error) {
-	for _, d := range []godal.DriverName{godal.Memory, godal.GTiff} {
+	for _, d := range []godal.DriverName{godal.Memory, godal.GTiff, "COG"} {
 		if err := godal.RegisterRaster(d); err != nil {
 			return nil, fmt.Errorf("register GDAL's %s driver: %w", d, err)
 		}
@@ -75,6 +77,7 @@ type finish struct {
 	transparent bool
 	background  color.NRGBA
 	frame       frame
+	bytes       bool // of values in GeoTIFF
 }
 
 // indexed encodes a picture of palette indices.
@@ -185,8 +188,8 @@ func (e *encoder) gdal(driver, suffix string, img *image.NRGBA, f frame, options
 	return e.export(ds, driver, suffix, options)
 }
 
-// values encodes numbers as a GeoTIFF with one band; NaN is no data.
-func (e *encoder) values(pix []float32, name string, f frame) ([]byte, error) {
+// floats encodes numbers as a cloud-optimised GeoTIFF with one band; NaN is no data.
+func (e *encoder) floats(pix []float32, name string, f frame) ([]byte, error) {
 	ds, err := memory(f, 1, godal.Float32)
 	if err != nil {
 		return nil, err
@@ -195,14 +198,38 @@ func (e *encoder) values(pix []float32, name string, f frame) ([]byte, error) {
 	if err := ds.Write(0, 0, pix, f.width, f.height); err != nil {
 		return nil, fmt.Errorf("encode GeoTIFF: fill band: %w", err)
 	}
+	return e.band(ds, name, math.NaN(), 1, "3")
+}
+
+// bytes encodes codes as a cloud-optimised GeoTIFF with one band, whose scale
+// makes probabilities of them.
+func (e *encoder) bytes(pix []uint8, name string, f frame) ([]byte, error) {
+	ds, err := memory(f, 1, godal.Byte)
+	if err != nil {
+		return nil, err
+	}
+	defer ds.Close()
+	if err := ds.Write(0, 0, pix, f.width, f.height); err != nil {
+		return nil, fmt.Errorf("encode GeoTIFF: fill band: %w", err)
+	}
+	return e.band(ds, name, float64(inference.NoData), 1/float64(inference.MaxProbability), "2")
+}
+
+// band describes the one band of a raster of values, and encodes it.
+func (e *encoder) band(ds *godal.Dataset, name string, noData, scale float64, predictor string) ([]byte, error) {
 	band := ds.Bands()[0]
-	if err := band.SetNoData(math.NaN()); err != nil {
+	if err := band.SetNoData(noData); err != nil {
 		return nil, fmt.Errorf("encode GeoTIFF: set no-data value: %w", err)
 	}
 	if err := band.SetDescription(name); err != nil {
 		return nil, fmt.Errorf("encode GeoTIFF: name band: %w", err)
 	}
-	return e.export(ds, "GTiff", ".tif", []string{"COMPRESS=DEFLATE", "PREDICTOR=3"})
+	if scale != 1 {
+		if err := band.SetScaleOffset(scale, 0); err != nil {
+			return nil, fmt.Errorf("encode GeoTIFF: set scale: %w", err)
+		}
+	}
+	return e.export(ds, "COG", ".tif", []string{"COMPRESS=DEFLATE", "PREDICTOR=" + predictor, "LEVEL=1", "BLOCKSIZE=256", "OVERVIEW_RESAMPLING=NEAREST"})
 }
 
 // memory makes an empty georeferenced dataset.

@@ -239,6 +239,7 @@ func (e *Engine) Render(ctx context.Context, v View) (out Rendered, err error) {
 		return Rendered{}, fmt.Errorf("%w %q; vector tiles come from tile matrix sets only, pictures as %v", ErrUnknownFormat, v.Format, e.Formats())
 	}
 	d.finish.frame, d.finish.transparent, d.finish.background = f, v.Transparent, opaque(v.Background)
+	d.finish.bytes = v.Bytes
 	data, complete, err := e.draw(ctx, d)
 	if err != nil {
 		return Rendered{}, err

@@ -21,6 +21,12 @@ type pngEncoder struct {
 	writers [pngPalettedLevel + 1]sync.Pool // compressors by level
 }
 
+// EncodePNG writes a picture as PNG, with a palette where it has few colours.
+func EncodePNG(img *image.NRGBA) ([]byte, error) {
+	var e pngEncoder
+	return e.picture(img)
+}
+
 // Chunks' names and header values.
 const (
 	pngSignature = "\x89PNG\r\n\x1a\n"

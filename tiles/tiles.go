@@ -62,6 +62,9 @@ type View struct {
 	Threshold float64
 	// During selects scenes by date.
 	During Span
+	// Bytes makes image/tiff of the style of values hold bytes, probability × 250
+	// with 251 for no data, instead of floats with NaN.
+	Bytes bool
 }
 
 // Span is a time in which images were acquired, ends inclusive; a zero end is

@@ -27,6 +27,10 @@ func (e *Engine) finishValues(d drawing, pix []uint8) (data []byte, complete boo
 		data, err = e.encoder.indexed(pix, *e.palette(d.style, 0), d.finish)
 		return data, complete, err
 	}
+	if d.finish.bytes {
+		data, err = e.encoder.bytes(pix, string(d.layer), d.finish.frame)
+		return data, complete, err
+	}
 	values := make([]float32, len(pix))
 	for i, code := range pix {
 		if code == clearIndex {
@@ -35,6 +39,6 @@ func (e *Engine) finishValues(d drawing, pix []uint8) (data []byte, complete boo
 			values[i] = float32(code) / float32(inference.MaxProbability)
 		}
 	}
-	data, err = e.encoder.values(values, string(d.layer), d.finish.frame)
+	data, err = e.encoder.floats(values, string(d.layer), d.finish.frame)
 	return data, complete, err
 }

@@ -32,7 +32,7 @@ type Catalog struct {
 // place is where and when an event's imagery is.
 type place struct {
 	bounds            [4]float64
-	epsg              int
+	grid              imagery.Grid
 	preDates, postDay []time.Time
 }
 
@@ -78,6 +78,7 @@ type Collection struct {
 	// is false where the imagery can't be opened now: then both are empty.
 	Bounds [4]float64
 	EPSG   int
+	Grid   imagery.Grid
 	Known  bool
 	// From and To are the first and last acquisition that the layer shows; zero is unknown.
 	From, To time.Time
@@ -159,7 +160,7 @@ func (c *Catalog) place(ctx context.Context, e imagery.Event) place {
 		}
 		return place{}
 	}
-	p := place{bounds: src.Bounds(), epsg: src.Grid().EPSG, preDates: src.Dates(imagery.Pre), postDay: src.Dates(imagery.Post)}
+	p := place{bounds: src.Bounds(), grid: src.Grid(), preDates: src.Dates(imagery.Pre), postDay: src.Dates(imagery.Post)}
 	c.places.Add(key, p)
 	return p
 }
@@ -169,7 +170,7 @@ func describe(e imagery.Event, l tiles.Layer, p place) Collection {
 	if name == "" {
 		name = e.ID
 	}
-	c := Collection{Ref: Ref{e.ID, l}, Of: e, Bounds: p.bounds, EPSG: p.epsg, Known: p.epsg != 0}
+	c := Collection{Ref: Ref{e.ID, l}, Of: e, Bounds: p.bounds, EPSG: p.grid.EPSG, Grid: p.grid, Known: p.grid.EPSG != 0}
 	dates := p.postDay
 	switch l {
 	case tiles.PreImage:

@@ -16,6 +16,7 @@ const relBase = "http://www.opengis.net/def/rel/ogc/1.0/"
 // The OGC's link relations that Scarp uses.
 const (
 	RelMap           = relBase + "map"
+	RelCoverage      = relBase + "coverage"
 	RelTilesetsMap   = relBase + "tilesets-map"
 	RelTilesetsVec   = relBase + "tilesets-vector"
 	RelTilingScheme  = relBase + "tiling-scheme"

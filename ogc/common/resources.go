@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"scarp/tiles"
 )
 
 // Resources serves OGC API Common: landing page, conformance, collections.
@@ -86,6 +88,8 @@ func (r *Resources) landing(c echo.Context) error {
 		Link{Href: b + "/collections", Rel: RelData, Type: js, Title: "Collections"},
 		Link{Href: b + "/collections?f=html", Rel: "data", Type: html, Title: "Collections"},
 		Link{Href: b + "/tileMatrixSets", Rel: RelTilingSchemes, Type: js, Title: "Tile matrix sets"},
+		Link{Href: b + "/map/tiles", Rel: RelTilesetsMap, Type: js, Title: "Map tiles of the landslides of all events"},
+		Link{Href: b + "/map?f=png", Rel: RelMap, Type: PNG.MediaType(), Title: "Map of the landslides of all events"},
 		Link{Href: b + "/processes", Rel: RelProcesses, Type: js, Title: "Processes"},
 		Link{Href: b + "/jobs", Rel: RelJobList, Type: js, Title: "Jobs"},
 		Link{Href: b + "/events", Rel: "related", Type: js, Title: "Events"},
@@ -243,10 +247,14 @@ func (r *Resources) document(base string, col Collection) CollectionDoc {
 			d.StorageCRS = EPSGURI(col.EPSG)
 		}
 	}
+	if col.Layer == tiles.Probability || col.Layer == tiles.Mask {
+		d.Links = append(d.Links, Link{Href: self + "/coverage", Rel: RelCoverage, Type: TIFF.MediaType(), Title: "numbers as cloud-optimised GeoTIFF"})
+	}
 	d.Links = append(d.Links,
 		Link{Href: self + "/map/tiles", Rel: RelTilesetsMap, Type: js, Title: "map tiles"},
 		Link{Href: self + "/map?f=png", Rel: RelMap, Type: PNG.MediaType(), Title: "map as PNG"},
 		Link{Href: self + "/map?f=jpeg", Rel: RelMap, Type: JPEG.MediaType(), Title: "map as JPEG"},
+		Link{Href: self + "/map?f=webp", Rel: RelMap, Type: WebP.MediaType(), Title: "map as WebP"},
 		Link{Href: self + "/styles", Rel: RelStyles, Type: js, Title: "styles"},
 		Link{Href: self + "/legend", Rel: RelLegend, Type: PNG.MediaType(), Title: "legend"},
 		Link{Href: base + "/events/" + col.Event, Rel: "related", Type: js, Title: "the event and its images"},

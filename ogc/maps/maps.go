@@ -1,14 +1,16 @@
-// Package maps serves OGC API Maps: a collection drawn as one picture, for any
-// box in any of the configured CRSs.
+// Package maps serves OGC API Maps: a collection, or several, drawn as one
+// picture, for any box in any of the configured CRSs; and what is at a place.
 package maps
 
 import (
+	"fmt"
+	"image"
 	"image/color"
+	"image/draw"
 	"math"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -34,7 +36,8 @@ type API struct {
 // Conformance lists the classes that hold.
 func Conformance() []string {
 	const p = "http://www.opengis.net/spec/ogcapi-maps-1/1.0/conf/"
-	return []string{p + "core", p + "collection-map", p + "styled-map", p + "background", p + "png", p + "jpeg", p + "tiff"}
+	return []string{p + "core", p + "dataset-map", p + "collection-map", p + "styled-map", p + "background", p + "collections-selection", p + "scaling",
+		p + "spatial-subsetting", p + "general-subsetting", p + "datetime", p + "crs", p + "png", p + "jpeg", p + "tiff", p + "cors", p + "api-operations"}
 }
 
 // defaultSide is the longer side of a map without width and height.
@@ -43,13 +46,24 @@ const defaultSide = 1024
 // Register adds the routes.
 func (a *API) Register(e *echo.Echo) {
 	for _, m := range []string{http.MethodGet, http.MethodHead} {
+		e.Add(m, "/map", a.Site.Handle(a.dataset))
 		e.Add(m, "/collections/:collection/map", a.Site.Handle(a.get))
+		e.Add(m, "/collections/:collection/info", a.Site.Handle(a.info))
 		e.Add(m, "/collections/:collection/styles/:style/map", a.Site.Handle(a.get))
 	}
 }
 
+// params lists what maps can be asked with.
+func params(more ...string) []string {
+	return append(append(common.FrameParams(), "width", "height", "scale-denominator", "mm-per-pixel", "bgcolor", "transparent"), more...)
+}
+
+func (a *API) frames() common.Frames {
+	return common.Frames{Projector: a.Projector, LatLon: a.LatLon, CRS: a.CRS}
+}
+
 func (a *API) get(c echo.Context) error {
-	f, err := common.Accepts(c, common.Pictures(), "bbox", "bbox-crs", "crs", "width", "height", "bgcolor", "transparent", "datetime", "model", "threshold", "run")
+	f, err := common.Accepts(c, common.Pictures(), params("model", "threshold", "run")...)
 	if err != nil {
 		return err
 	}
@@ -57,7 +71,7 @@ func (a *API) get(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, box, err := a.parse(c.QueryParams(), col, f)
+	v, crs, err := a.parse(c.QueryParams(), col, f)
 	if err != nil {
 		return err
 	}
@@ -66,35 +80,85 @@ func (a *API) get(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	return write(c, r, v, crs, common.Fresh)
+}
+
+func write(c echo.Context, r tiles.Rendered, v tiles.View, crs common.CRS, rule string) error {
 	h := c.Response().Header()
 	h.Add("Vary", "Accept")
-	h.Set("Content-Crs", "<"+box.URI()+">")
-	h.Set("Content-Bbox", formatBBox(v.BBox, box.LatLon))
-	return common.WritePicture(c, r, common.Fresh)
+	h.Set("Content-Crs", "<"+crs.URI()+">")
+	h.Set("Content-Bbox", common.FormatBBox(v.BBox, crs.LatLon))
+	return common.WritePicture(c, r, rule)
+}
+
+// dataset draws several collections over each other: those that are named, or
+// the landslides of every event.
+func (a *API) dataset(c echo.Context) error {
+	f, err := common.Accepts(c, []common.Format{common.PNG, common.JPEG}, params("collections")...)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	all, err := a.Catalog.Collections(ctx)
+	if err != nil {
+		return err
+	}
+	q := c.QueryParams()
+	chosen, spans, err := common.ChooseCollections(all, q.Get("collections"), q.Get("datetime"))
+	if err != nil {
+		return err
+	}
+	whole := common.Dataset(a.Site.Title, all)
+	v, crs, err := a.parse(q, whole, f)
+	if err != nil {
+		return err
+	}
+	var layers []tiles.View
+	for i, col := range chosen {
+		b, err := common.ProjectBounds(a.Projector, v.EPSG, col.Bounds)
+		if err != nil || !col.Known || b[0] > v.BBox[2] || b[2] < v.BBox[0] || b[1] > v.BBox[3] || b[3] < v.BBox[1] {
+			continue
+		}
+		l := v
+		l.Event, l.Layer, l.During, l.Format, l.Transparent = col.Event, col.Layer, spans[i], common.PNG.MediaType(), true
+		layers = append(layers, l)
+	}
+	layers = layers[:min(len(layers), common.MaxLayers)]
+	slices.Reverse(layers)
+	r, err := common.Compose(len(layers)+1, f, func(i int) (tiles.Rendered, error) {
+		if i > 0 {
+			return a.Renderer.Render(ctx, layers[i-1])
+		}
+		img := image.NewNRGBA(image.Rect(0, 0, v.Width, v.Height))
+		if !v.Transparent {
+			var ground color.Color = color.White
+			if v.Background != nil {
+				ground = v.Background
+			}
+			draw.Draw(img, img.Rect, image.NewUniform(ground), image.Point{}, draw.Src)
+		}
+		body, err := tiles.EncodePNG(img)
+		return tiles.Rendered{Bytes: body, ETag: fmt.Sprint(v.Transparent, v.Background, v.BBox, v.EPSG, v.Width, v.Height), Complete: true}, err
+	})
+	if err != nil {
+		return err
+	}
+	return write(c, r, v, crs, common.Revalidate)
 }
 
 // parse turns the parameters into a view; the CRS is that of the picture.
 func (a *API) parse(q url.Values, col common.Collection, f common.Format) (tiles.View, common.CRS, error) {
 	v := tiles.View{Event: col.Event, Layer: col.Layer, Model: q.Get("model"), Run: q.Get("run"), Format: f.MediaType()}
-	crs := common.CRS84()
-	var err error
-	if crs, err = a.crs(q, "crs", crs); err != nil {
-		return v, crs, err
-	}
-	boxCRS, err := a.crs(q, "bbox-crs", common.CRS84())
+	crs, err := a.frames().ReadCRS(q, "crs", col, common.CRS84())
 	if err != nil {
 		return v, crs, err
 	}
-	if s := q.Get("datetime"); s != "" {
-		if _, _, err := common.ParseDatetime(s); err != nil {
-			return v, crs, err
-		}
-	}
-	v.EPSG = crs.EPSG
-	if v.BBox, err = a.box(q, col, boxCRS, crs); err != nil {
+	area, err := a.frames().Area(q, col, crs)
+	if err != nil {
 		return v, crs, err
 	}
-	if v.Width, v.Height, err = a.size(q, v.BBox); err != nil {
+	v.EPSG, v.BBox, v.During = crs.EPSG, area.Box, area.During
+	if err := a.scale(q, &v, area); err != nil {
 		return v, crs, err
 	}
 	if v.Threshold, err = common.Threshold(q); err != nil {
@@ -104,49 +168,57 @@ func (a *API) parse(q url.Values, col common.Collection, f common.Format) (tiles
 	return v, crs, err
 }
 
-func (a *API) crs(q url.Values, name string, def common.CRS) (common.CRS, error) {
-	s := q.Get(name)
-	if s == "" {
-		return def, nil
+// scale settles size and box: a scale stands for the size where there is a
+// box, and for the box where there is only a centre.
+func (a *API) scale(q url.Values, v *tiles.View, area common.Area) (err error) {
+	pixel := 0.28
+	if pixel, err = common.Float(q, "mm-per-pixel", pixel, 0.01, 10); err != nil {
+		return err
 	}
-	crs, err := common.ParseCRS(s, a.LatLon)
+	denominator, err := common.Float(q, "scale-denominator", 0, 1, 1e9)
 	if err != nil {
-		return crs, err
+		return err
 	}
-	if crs.EPSG != 4326 && !slices.Contains(a.CRS, crs.EPSG) {
-		return crs, common.BadRequest("%s=%s is not offered; the collection's document lists what is", name, common.Quote(s))
+	resolution := denominator * pixel / 1000 // units of the CRS a pixel
+	if common.Geographic(v.EPSG) {
+		resolution /= metresPerDegree
 	}
-	return crs, nil
+	if area.Center != nil {
+		if v.Width, err = common.Int(q, "width", defaultSide, 1, a.MaxWidth); err != nil {
+			return err
+		}
+		if v.Height, err = common.Int(q, "height", defaultSide, 1, a.MaxHeight); err != nil {
+			return err
+		}
+		if resolution == 0 {
+			resolution = nativePixel
+			if common.Geographic(v.EPSG) {
+				resolution /= metresPerDegree
+			}
+		}
+		w, h := float64(v.Width)*resolution/2, float64(v.Height)*resolution/2
+		v.BBox = [4]float64{area.Center[0] - w, area.Center[1] - h, area.Center[0] + w, area.Center[1] + h}
+		return nil
+	}
+	if resolution > 0 {
+		if q.Has("width") || q.Has("height") {
+			return common.BadRequest("give scale-denominator, or width and height, not both (with center both)")
+		}
+		w, h := math.Round((v.BBox[2]-v.BBox[0])/resolution), math.Round((v.BBox[3]-v.BBox[1])/resolution)
+		if !(w >= 1 && h >= 1 && w <= float64(a.MaxWidth) && h <= float64(a.MaxHeight)) {
+			return common.BadRequest("scale-denominator=%g gives a map of %.0f×%.0f pixels; from 1×1 to %d×%d can be had", denominator, w, h, a.MaxWidth, a.MaxHeight)
+		}
+		v.Width, v.Height = int(w), int(h)
+		return nil
+	}
+	v.Width, v.Height, err = a.size(q, v.BBox)
+	return err
 }
 
-// box returns the box to draw in the picture's CRS, x before y.
-func (a *API) box(q url.Values, col common.Collection, from, to common.CRS) ([4]float64, error) {
-	s := q.Get("bbox")
-	if s == "" {
-		if !col.Known {
-			return [4]float64{}, &common.Problem{Status: http.StatusServiceUnavailable, Detail: "the images of this event can't be opened now", RetryAfter: 60}
-		}
-		return common.ProjectBounds(a.Projector, to.EPSG, col.Bounds)
-	}
-	b, err := common.ParseBBox(s)
-	if err != nil {
-		return b, err
-	}
-	if from.LatLon {
-		b = [4]float64{b[1], b[0], b[3], b[2]}
-	}
-	if b[0] >= b[2] || b[1] >= b[3] {
-		return b, common.BadRequest("bbox=%s is empty: its minimum must be below its maximum", common.Quote(s))
-	}
-	if from.EPSG == to.EPSG {
-		return b, nil
-	}
-	ll, err := common.UnprojectBounds(a.Projector, from.EPSG, b)
-	if err != nil {
-		return b, err
-	}
-	return common.ProjectBounds(a.Projector, to.EPSG, ll)
-}
+const (
+	nativePixel     = 10.0 // metres
+	metresPerDegree = 111319.49079327358
+)
 
 // size keeps pixels square where a side is left out.
 func (a *API) size(q url.Values, b [4]float64) (width, height int, err error) {
@@ -195,15 +267,4 @@ func background(q url.Values, f common.Format) (bool, color.Color, error) {
 		return false, nil, err
 	}
 	return transparent, bg, nil
-}
-
-func formatBBox(b [4]float64, latLon bool) string {
-	if latLon {
-		b = [4]float64{b[1], b[0], b[3], b[2]}
-	}
-	parts := make([]string, 4)
-	for i, v := range b {
-		parts[i] = strconv.FormatFloat(v, 'f', -1, 64)
-	}
-	return strings.Join(parts, ",")
 }

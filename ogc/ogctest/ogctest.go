@@ -141,7 +141,7 @@ func (r *Renderer) check(ctx context.Context, event, model, style string, l tile
 	if model != "" && model != "bbunet" && model != "small" {
 		return fmt.Errorf("%w %q: there are bbunet, small", inference.ErrUnknownModel, model)
 	}
-	if style != "" && !slices.ContainsFunc(r.Styles(l), func(s tiles.StyleInfo) bool { return s.ID == style }) {
+	if style != "" && style != "values" && !slices.ContainsFunc(r.Styles(l), func(s tiles.StyleInfo) bool { return s.ID == style }) {
 		return fmt.Errorf("%w %q of layer %s", tiles.ErrUnknownStyle, style, l)
 	}
 	return ctx.Err()

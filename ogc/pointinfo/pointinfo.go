@@ -50,8 +50,12 @@ func Ask(ctx context.Context, r tiles.Renderer, base string, q Query, cols ...co
 	known := map[string]tiles.PointInfo{}
 	var answers []Answer
 	for _, col := range cols {
+		q := q
+		if col.Layer == tiles.PreImage {
+			q.During = tiles.Span{} // its dates are not those of the images after
+		}
 		info, ok := known[col.Event]
-		if !ok {
+		if !ok || col.Layer == tiles.PreImage {
 			var err error
 			info, err = r.Point(ctx, tiles.PointQuery{Event: col.Event, Model: q.Model, Run: q.Run, Lon: q.Lon, Lat: q.Lat, Threshold: q.Threshold, During: q.During})
 			if err != nil {

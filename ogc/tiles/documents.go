@@ -70,6 +70,7 @@ type (
 		DataType            string        `json:"dataType"`
 		CRS                 string        `json:"crs"`
 		TileMatrixSetURI    string        `json:"tileMatrixSetURI"`
+		Attribution         string        `json:"attribution"`
 		TileMatrixSetLimits []limitsDoc   `json:"tileMatrixSetLimits,omitempty"`
 		BoundingBox         *boundingBox  `json:"boundingBox,omitempty"`
 		CenterPoint         *centerPoint  `json:"centerPoint,omitempty"`
@@ -171,10 +172,15 @@ type target struct {
 	style  draw.StyleInfo
 	styled bool
 	vector bool
+	whole  bool   // all collections together
 	path   string // of the tilesets list, without the base
 }
 
 func (a *API) target(c echo.Context) (target, error) {
+	if isDataset(c) {
+		col, err := a.dataset(c.Request().Context())
+		return target{col: col, whole: true, path: "/map/tiles"}, err
+	}
 	col, err := a.Catalog.Collection(c.Request().Context(), c.Param("collection"))
 	if err != nil {
 		return target{}, err
@@ -239,6 +245,9 @@ func (a *API) tilesets(c echo.Context) error {
 }
 
 func crumbs(col common.Collection) []common.Crumb {
+	if col.Event == "" {
+		return nil
+	}
 	return []common.Crumb{{Title: "Collections", Path: "/collections?f=html"}, {Title: col.Title, Path: "/collections/" + col.ID() + "?f=html"}}
 }
 
@@ -249,8 +258,11 @@ func (a *API) schemeLink(c echo.Context, s draw.MatrixSet) common.Link {
 // itemLinks returns the templates of tile addresses, one a format.
 func itemLinks(self string, t target) []common.Link {
 	formats := common.Pictures()
-	if t.vector {
+	switch {
+	case t.vector:
 		formats = []common.Format{common.MVT}
+	case t.whole:
+		formats = []common.Format{common.PNG, common.JPEG}
 	}
 	var links []common.Link
 	for _, f := range formats {
@@ -281,10 +293,14 @@ func (a *API) tileset(c echo.Context) error {
 		return a.Site.Write(c, f, a.tileJSON(a.Site.Base(c), s, t), common.Page{})
 	}
 	self := a.Site.Base(c) + t.path + "/" + s.ID
-	doc := tilesetDoc{Title: t.title(s), Description: t.col.Description, DataType: t.dataType(), CRS: s.CRS, TileMatrixSetURI: s.URI,
+	doc := tilesetDoc{Title: t.title(s), Description: t.col.Description, DataType: t.dataType(), CRS: s.CRS, TileMatrixSetURI: s.URI, Attribution: attribution,
 		Links: append(a.Site.SelfLinks(c, f, offered), a.schemeLink(c, s))}
 	doc.Links = append(doc.Links, itemLinks(self, t)...)
-	doc.Links = append(doc.Links, common.Link{Href: a.Site.Base(c) + "/collections/" + t.col.ID(), Rel: common.RelGeodata, Type: common.JSON.MediaType(), Title: t.col.Title})
+	geodata := common.Link{Href: a.Site.Base(c) + "/collections", Rel: common.RelGeodata, Type: common.JSON.MediaType(), Title: "collections"}
+	if !t.whole {
+		geodata.Href, geodata.Title = geodata.Href+"/"+t.col.ID(), t.col.Title
+	}
+	doc.Links = append(doc.Links, geodata)
 	if b := t.col.Bounds; t.col.Known {
 		doc.BoundingBox = &boundingBox{[2]float64{b[0], b[1]}, [2]float64{b[2], b[3]}, common.CRS84URI}
 		doc.CenterPoint = &centerPoint{center(b), common.CRS84URI, s.Matrices[fitting(s, b)].ID}
@@ -296,9 +312,10 @@ func (a *API) tileset(c echo.Context) error {
 			doc.TileMatrixSetLimits = append(doc.TileMatrixSetLimits, limitsDoc{m.ID, l.MinRow, l.MaxRow, l.MinCol, l.MaxCol})
 		}
 	}
-	if t.vector {
+	switch {
+	case t.vector:
 		doc.Layers = []layerDoc{{string(draw.Landslides), "vector", 2}}
-	} else {
+	case !t.whole:
 		doc.Style = &styleRef{ID: t.style.ID, Title: t.style.Title}
 	}
 	return a.Site.Write(c, f, doc, common.Page{Template: "tileset", Title: doc.Title,
@@ -328,6 +345,8 @@ func fitting(s draw.MatrixSet, b [4]float64) int {
 	return max(0, min(z, len(s.Matrices)-1))
 }
 
+const attribution = "Contains modified Copernicus Sentinel data"
+
 // tileJSONDoc is TileJSON 3.0.0.
 type tileJSONDoc struct {
 	TileJSON     string        `json:"tilejson"`
@@ -354,7 +373,7 @@ const finestCell = 5.0
 
 func (a *API) tileJSON(base string, s draw.MatrixSet, t target) tileJSONDoc {
 	d := tileJSONDoc{TileJSON: "3.0.0", Name: t.title(s), Description: t.col.Description, Scheme: "xyz",
-		Attribution: "Contains modified Copernicus Sentinel data"}
+		Attribution: attribution}
 	for i, m := range s.Matrices {
 		d.MaxZoom = i
 		if m.CellSize <= finestCell {

@@ -21,6 +21,7 @@ type styleDoc struct {
 	ID          string        `json:"id"`
 	Title       string        `json:"title"`
 	Description string        `json:"description,omitempty"`
+	Kind        string        `json:"kind"`
 	Legend      []entryDoc    `json:"legend,omitempty"`
 	Links       []common.Link `json:"links"`
 }
@@ -49,16 +50,24 @@ func (a *API) findStyle(l draw.Layer, id string) (draw.StyleInfo, error) {
 
 func (a *API) describeStyle(base string, col common.Collection, s draw.StyleInfo) styleDoc {
 	self := base + "/collections/" + col.ID() + "/styles/" + s.ID
-	d := styleDoc{ID: s.ID, Title: s.Title, Description: s.Description, Links: []common.Link{
+	d := styleDoc{ID: s.ID, Title: s.Title, Description: s.Description, Kind: s.Kind, Links: []common.Link{
 		{Href: self, Rel: "self", Type: common.JSON.MediaType(), Title: s.Title},
 		{Href: self + "/legend", Rel: common.RelLegend, Type: common.PNG.MediaType(), Title: "legend"},
+		{Href: self + "/legend?f=json", Rel: common.RelLegend, Type: common.JSON.MediaType(), Title: "legend as data"},
 		{Href: self + "/map/tiles", Rel: common.RelTilesetsMap, Type: common.JSON.MediaType(), Title: "map tiles in this style"},
 		{Href: self + "/map?f=png", Rel: common.RelMap, Type: common.PNG.MediaType(), Title: "map in this style"},
 	}}
-	for _, l := range s.Legend {
-		d.Legend = append(d.Legend, entryDoc{l.Label, hex(l.Color.R, l.Color.G, l.Color.B, l.Color.A), l.Value})
-	}
+	d.Legend = entries(s)
 	return d
+}
+
+// entries lists what a style's colours mean.
+func entries(s draw.StyleInfo) []entryDoc {
+	list := []entryDoc{}
+	for _, l := range s.Legend {
+		list = append(list, entryDoc{l.Label, hex(l.Color.R, l.Color.G, l.Color.B, l.Color.A), l.Value})
+	}
+	return list
 }
 
 func hex(bytes ...uint8) string {
@@ -106,9 +115,19 @@ func (a *API) style(c echo.Context) error {
 	return a.Site.Write(c, f, doc, common.Page{Template: "styles", Title: s.Title, Crumbs: crumbs(col), Data: stylesDoc{Styles: []styleDoc{doc}}})
 }
 
-// legend draws a style's legend; width and height 0 mean as large as it needs to be.
+// legendDoc is a legend as data.
+type legendDoc struct {
+	Style   string        `json:"style"`
+	Title   string        `json:"title"`
+	Kind    string        `json:"kind"`
+	Entries []entryDoc    `json:"entries"`
+	Links   []common.Link `json:"links"`
+}
+
+// legend draws a style's legend, or lists it as JSON; width and height 0 mean as large as it needs to be.
 func (a *API) legend(c echo.Context) error {
-	if _, err := common.Accepts(c, []common.Format{common.PNG}, "width", "height"); err != nil {
+	f, err := common.Accepts(c, []common.Format{common.PNG, common.JSON}, "width", "height")
+	if err != nil {
 		return err
 	}
 	ref, err := common.ParseID(c.Param("collection"))
@@ -118,6 +137,9 @@ func (a *API) legend(c echo.Context) error {
 	s, err := a.findStyle(ref.Layer, c.Param("style"))
 	if err != nil {
 		return err
+	}
+	if f == common.JSON {
+		return a.Site.Write(c, f, legendDoc{s.ID, s.Title, s.Kind, entries(s), a.Site.SelfLinks(c, f, []common.Format{common.JSON, common.PNG})}, common.Page{})
 	}
 	width, err := common.Int(c.QueryParams(), "width", 0, 1, 2048)
 	if err != nil {

@@ -28,7 +28,7 @@ type API struct {
 // Conformance lists the classes that hold.
 func Conformance() []string {
 	const p = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"
-	return []string{p + "core", p + "tileset", p + "tilesets-list", p + "geodata-tilesets",
+	return []string{p + "core", p + "tileset", p + "tilesets-list", p + "dataset-tilesets", p + "geodata-tilesets", p + "collections-selection", p + "datetime",
 		p + "png", p + "jpeg", p + "tiff", p + "mvt", p + "oas30",
 		"http://www.opengis.net/spec/tms/2.0/conf/tilematrixset", "http://www.opengis.net/spec/tms/2.0/conf/json-tilematrixset"}
 }
@@ -50,6 +50,9 @@ func (a *API) Register(e *echo.Echo) error {
 	get("/collections/:collection/styles/:style", a.style)
 	get("/collections/:collection/styles/:style/legend", a.legend)
 	get("/collections/:collection/legend", a.legend)
+	get("/map/tiles", a.tilesets)
+	get("/map/tiles/:tms", a.tileset)
+	get("/map/tiles/:tms/:z/:row/:col", a.datasetTile)
 	for _, prefix := range []string{"/collections/:collection/map/tiles", "/collections/:collection/styles/:style/map/tiles", "/collections/:collection/tiles"} {
 		get(prefix, a.tilesets)
 		get(prefix+"/:tms", a.tileset)
@@ -82,13 +85,13 @@ func (a *API) mapTile(c echo.Context) error {
 		if q, err = parseQuery(c.QueryParams(), t); err != nil {
 			return err
 		}
-		t.Model, t.Run, t.Scale = q.model, q.run, q.scale
+		t.Model, t.Run, t.Scale, t.Threshold = q.model, q.run, q.scale, q.threshold
+		if t.During, err = a.during(c, ref, q.datetime); err != nil {
+			return err
+		}
 	}
 	if !q.formatGiven {
 		c.Response().Header()["Vary"] = vary
-	}
-	if q.threshold != 0 {
-		return a.thresholdTile(c, t, q)
 	}
 	r, err := a.Renderer.Tile(c.Request().Context(), t)
 	if err != nil {
@@ -121,10 +124,13 @@ func (a *API) vectorTile(c echo.Context) error {
 	}
 	var q query
 	if c.Request().URL.RawQuery != "" {
-		if err := common.CheckParams(c.QueryParams(), "run", "v", "_"); err != nil {
+		if err := common.CheckParams(c.QueryParams(), "run", "datetime", "v", "_"); err != nil {
 			return err
 		}
 		t.Run, q.versioned = c.QueryParam("run"), c.QueryParams().Has("v")
+		if t.During, err = a.during(c, ref, c.QueryParam("datetime")); err != nil {
+			return err
+		}
 	}
 	r, err := a.Renderer.Tile(c.Request().Context(), t)
 	if err != nil {
@@ -157,34 +163,16 @@ func mapFormat(r *http.Request) (common.Format, error) {
 	return common.Negotiate(r, common.Pictures()...)
 }
 
-// thresholdTile draws a tile with a threshold of its own. Such tiles are not
-// kept: there are as many as there are thresholds.
-func (a *API) thresholdTile(c echo.Context, t draw.Tile, q query) error {
-	set, err := a.set(t.MatrixSet)
+// during reads the parameter datetime, which needs the collection's dates.
+func (a *API) during(c echo.Context, ref common.Ref, datetime string) (draw.Span, error) {
+	if datetime == "" {
+		return draw.Span{}, nil
+	}
+	col, err := a.Catalog.Collection(c.Request().Context(), ref.ID())
 	if err != nil {
-		return err
+		return draw.Span{}, err
 	}
-	if t.Matrix >= len(set.Matrices) {
-		return common.NotFound("tile matrix set %s has the matrices 0 to %d", set.ID, len(set.Matrices)-1)
-	}
-	col, err := a.Catalog.Collection(c.Request().Context(), common.Ref{Event: t.Event, Layer: t.Layer}.ID())
-	if err != nil {
-		return err
-	}
-	l := a.Renderer.Limits(set, t.Matrix, col.Bounds)
-	if t.Row < l.MinRow || t.Row > l.MaxRow || t.Col < l.MinCol || t.Col > l.MaxCol {
-		return common.NotFound("tile %d/%d/%d is outside the limits: rows %d to %d, columns %d to %d", t.Matrix, t.Row, t.Col, l.MinRow, l.MaxRow, l.MinCol, l.MaxCol)
-	}
-	m := set.Matrices[t.Matrix]
-	side := m.CellSize * float64(m.TileSize)
-	x, y := m.OriginX+float64(t.Col)*side, m.OriginY-float64(t.Row)*side
-	r, err := a.Renderer.Render(c.Request().Context(), draw.View{Event: t.Event, Layer: t.Layer, Model: t.Model, Style: t.Style, Run: t.Run,
-		EPSG: set.EPSG, BBox: [4]float64{x, y - side, x + side, y}, Width: m.TileSize * t.Scale, Height: m.TileSize * t.Scale,
-		Format: t.Format, Transparent: t.Format != common.JPEG.MediaType(), Threshold: q.threshold})
-	if err != nil {
-		return err
-	}
-	return common.WritePicture(c, r, cacheRule(t.Layer, q))
+	return col.Datetime(datetime)
 }
 
 // set finds a tile matrix set. The error is a problem with status 404.

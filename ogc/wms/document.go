@@ -162,7 +162,7 @@ func (a *API) service(v version, base string) serviceDoc {
 		s.Name = "OGC:WMS"
 		return s
 	}
-	s.LayerLimit, s.MaxWidth, s.MaxHeight = maxLayers, a.MaxWidth, a.MaxHeight
+	s.LayerLimit, s.MaxWidth, s.MaxHeight = common.MaxLayers, a.MaxWidth, a.MaxHeight
 	return s
 }
 

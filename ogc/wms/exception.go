@@ -1,7 +1,6 @@
 package wms
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -144,11 +143,10 @@ func (a *API) exceptionPicture(p params, e exception, blank bool) (body []byte, 
 	if !blank {
 		writeText(img, e.text)
 	}
-	var b bytes.Buffer
-	if err := encodePicture(&b, img, f); err != nil {
+	if body, err = common.EncodePicture(img, f); err != nil {
 		return nil, "", false
 	}
-	return b.Bytes(), f.MediaType(), true
+	return body, f.MediaType(), true
 }
 
 // writeText writes the words line by line as far as there is room.

@@ -59,9 +59,6 @@ func (a *API) getFeatureInfo(c echo.Context, p params, v version) error {
 		if err != nil {
 			return err
 		}
-		if l.col.Layer == tiles.PreImage {
-			during = tiles.Span{} // its dates are not those of the images after
-		}
 		more, err := pointinfo.Ask(ctx, a.Renderer, a.Site.Base(c),
 			pointinfo.Query{Lon: lon, Lat: lat, Model: p["MODEL"], Run: p["RUN"], Threshold: threshold, During: during}, l.col)
 		if err != nil {

@@ -1,16 +1,7 @@
 package wms
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"image"
-	"image/draw"
-	"image/jpeg"
-	"image/png"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,9 +11,6 @@ import (
 	"scarp/ogc/common"
 	"scarp/tiles"
 )
-
-// maxLayers bounds the layers of one map.
-const maxLayers = 16
 
 // layer is a layer of a map with its style; the empty style is the default.
 type layer struct {
@@ -36,8 +24,8 @@ func (a *API) parseLayers(ctx context.Context, names, styles string) ([]layer, e
 		return nil, fault("LayerNotDefined", "LAYERS is missing; the capabilities list the layers")
 	}
 	list := strings.Split(names, ",")
-	if len(list) > maxLayers {
-		return nil, fault("", "LAYERS has %d layers; at most %d are drawn at once", len(list), maxLayers)
+	if len(list) > common.MaxLayers {
+		return nil, fault("", "LAYERS has %d layers; at most %d are drawn at once", len(list), common.MaxLayers)
 	}
 	wanted := strings.Split(styles, ",")
 	if styles == "" {
@@ -152,51 +140,16 @@ func parseThreshold(s string) (float64, error) {
 	return v, nil
 }
 
-// compose draws several layers over each other, the first at the bottom. It
-// encodes what the standard library can.
+// compose draws several layers over each other, the first at the bottom.
 func (a *API) compose(ctx context.Context, views []tiles.View, format common.Format) (tiles.Rendered, error) {
 	if format != common.PNG && format != common.JPEG {
 		return tiles.Rendered{}, fault("InvalidFormat", "FORMAT=%s is for one layer at a time; several come as image/png or image/jpeg", format.MediaType())
 	}
-	var canvas *image.NRGBA
-	out := tiles.Rendered{ContentType: format.MediaType(), Complete: true}
-	h := sha256.New()
-	for i, v := range views {
-		bottom := i == 0 && !v.Transparent
-		v.Transparent, v.Format = !bottom, common.PNG.MediaType()
-		r, err := a.Renderer.Render(ctx, v)
-		if err != nil {
-			return out, err
-		}
-		img, err := png.Decode(bytes.NewReader(r.Bytes))
-		if err != nil {
-			return out, fmt.Errorf("decode layer %s of %s: %w", v.Layer, v.Event, err)
-		}
-		if canvas == nil {
-			canvas = image.NewNRGBA(img.Bounds())
-		}
-		draw.Draw(canvas, canvas.Bounds(), img, img.Bounds().Min, draw.Over)
-		out.Complete = out.Complete && r.Complete
-		if r.Modified.After(out.Modified) {
-			out.Modified = r.Modified
-		}
-		fmt.Fprintf(h, "%s;%s;", v.Event, r.ETag)
-	}
-	var b bytes.Buffer
-	if err := encodePicture(&b, canvas, format); err != nil {
-		return out, err
-	}
-	fmt.Fprint(h, format)
-	out.Bytes, out.ETag = b.Bytes(), strconv.Quote(hex.EncodeToString(h.Sum(nil)[:12]))
-	return out, nil
-}
-
-func encodePicture(w io.Writer, img image.Image, f common.Format) error {
-	if f == common.JPEG {
-		return jpeg.Encode(w, img, &jpeg.Options{Quality: 85})
-	}
-	e := png.Encoder{CompressionLevel: png.BestSpeed}
-	return e.Encode(w, img)
+	return common.Compose(len(views), format, func(i int) (tiles.Rendered, error) {
+		v := views[i]
+		v.Transparent, v.Format = v.Transparent || i > 0, common.PNG.MediaType()
+		return a.Renderer.Render(ctx, v)
+	})
 }
 
 func (a *API) getLegendGraphic(c echo.Context, p params) error {

@@ -243,10 +243,7 @@ func (a *API) writeInfo(c echo.Context, at address, j, i, infoFormat string) err
 	if err != nil {
 		return err
 	}
-	q := pointinfo.Query{Lon: lon, Lat: lat, Model: t.Model, Run: t.Run, Threshold: t.Threshold}
-	if t.Layer != tiles.PreImage {
-		q.During = t.During
-	}
+	q := pointinfo.Query{Lon: lon, Lat: lat, Model: t.Model, Run: t.Run, Threshold: t.Threshold, During: t.During}
 	answers, err := pointinfo.Ask(c.Request().Context(), a.Renderer, a.Site.Base(c), q, t.col)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import sys
 from owslib.ogcapi.features import Features
 from owslib.ogcapi.processes import Processes
 from owslib.wms import WebMapService
+from owslib.wmts import WebMapTileService
 
 url, event = sys.argv[1], sys.argv[2]
 seen = {}
@@ -42,6 +43,34 @@ for version in ("1.1.1", "1.3.0"):
     ).read()
     json.loads(info)
     seen[f"wms {version}"] = len(picture)
+
+for address in (url + "/wmts", url + "/wmts/1.0.0/WMTSCapabilities.xml"):
+    wmts = WebMapTileService(address)
+    assert wmts.identification.type == "OGC WMTS", wmts.identification.type
+    layer = wmts[f"{event}_probability"]
+    assert "ramp" in layer.styles and layer.styles["ramp"]["isDefault"], layer.styles
+    assert layer.styles["ramp"]["legend"].endswith("/legend")
+    matrix_set = wmts.tilematrixsets["WebMercatorQuad"]
+    assert abs(matrix_set.tilematrix["0"].scaledenominator - 559082264.0287178) < 1
+    limits = layer.tilematrixsetlinks["WebMercatorQuad"].tilematrixlimits
+    finest = limits[max(limits, key=int)]
+    tile = wmts.gettile(
+        layer=layer.id,
+        style="ramp-full",
+        tilematrixset="WebMercatorQuad",
+        tilematrix=finest.tilematrix,
+        row=finest.mintilerow,
+        column=finest.mintilecol,
+        format="image/png",
+    ).read()
+    assert tile[:8] == b"\x89PNG\r\n\x1a\n", tile[:200]
+    try:
+        wmts.gettile(layer="none", tilematrixset="WebMercatorQuad", tilematrix="0", row=0, column=0, format="image/png")
+    except Exception:
+        pass
+    else:
+        raise AssertionError("there is a tile of a layer that there is not")
+    seen[f"wmts {address[len(url):]}"] = len(tile)
 
 processes = Processes(url)
 listed = processes.processes()

@@ -1,0 +1,113 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestMapLibraries draws with OpenLayers and Leaflet in a browser.
+func TestMapLibraries(t *testing.T) {
+	url := shared(t)
+	node := tool(t, "node")
+	out := runTool(t, 5*time.Minute, node, "../web/test/clients.mjs", url, eventID+"_post")
+	var seen struct{ Seen map[string][3]int }
+	require.NoError(t, json.Unmarshal(lastLine(out), &seen), "%s", out)
+	assert.Len(t, seen.Seen, 9)
+}
+
+// middleTile returns the WebMercatorQuad tile in the middle of the event.
+func middleTile(t *testing.T, url string, z int) (row, col int) {
+	b := bounds(t, url)
+	lon, lat := (b[0]+b[2])/2, (b[1]+b[3])/2*math.Pi/180
+	n := float64(int(1) << z)
+	return int((1 - math.Asinh(math.Tan(lat))/math.Pi) / 2 * n), int((lon + 180) / 360 * n)
+}
+
+func readPNG(t *testing.T, data []byte) image.Image {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(data))
+	require.NoError(t, err)
+	return img
+}
+
+// GDAL's WMTS driver reads, in both bindings, the pixels that the server draws.
+func TestGDALReadsWMTS(t *testing.T) {
+	url := shared(t)
+	gdalinfo, translate := tool(t, "gdalinfo", "--version"), tool(t, "gdal_translate", "--version")
+	const z = 14
+	row, col := middleTile(t, url, z)
+	answer, want := send(t, "GET", fmt.Sprintf("%s/collections/%s_post/map/tiles/WebMercatorQuad/%d/%d/%d?f=png", url, eventID, z, row, col), "")
+	require.Equal(t, 200, answer.StatusCode)
+	const world = 2 * math.Pi * 6378137
+	side := world / float64(int(1)<<z)
+	left, top := float64(col)*side-world/2, world/2-float64(row)*side
+	number := func(v float64) string { return strconv.FormatFloat(v, 'f', 6, 64) }
+	for _, capabilities := range []string{url + "/wmts/1.0.0/WMTSCapabilities.xml", url + "/wmts?service=WMTS&request=GetCapabilities"} {
+		list := runTool(t, time.Minute, gdalinfo, "WMTS:"+capabilities)
+		assert.Contains(t, string(list), "layer="+eventID+"_probability")
+		source := "WMTS:" + capabilities + ",layer=" + eventID + "_post,tilematrixset=WebMercatorQuad,tilematrix=" + strconv.Itoa(z)
+		picture := filepath.Join(t.TempDir(), "tile.png")
+		runTool(t, time.Minute, translate, "-q", "-of", "PNG", "-outsize", "256", "256", "-projwin", number(left), number(top), number(left+side), number(top-side), "-projwin_srs", "EPSG:3857", source, picture)
+		data, err := os.ReadFile(picture)
+		require.NoError(t, err)
+		a, b := readPNG(t, want), readPNG(t, data)
+		require.Equal(t, a.Bounds(), b.Bounds())
+		differ := 0
+		for y := range 256 {
+			for x := range 256 {
+				r0, g0, b0, _ := a.At(x, y).RGBA()
+				r1, g1, b1, _ := b.At(x, y).RGBA()
+				if r0 != r1 || g0 != g1 || b0 != b1 {
+					differ++
+				}
+			}
+		}
+		assert.Zero(t, differ, "pixels that differ from the server's own tile")
+	}
+}
+
+// The coverage is a cloud-optimised GeoTIFF on the event's grid, in both kinds of values.
+func TestGDALReadsTheCoverage(t *testing.T) {
+	url := shared(t)
+	gdalinfo := tool(t, "gdalinfo", "--version")
+	var means [2]float64
+	for i, values := range []string{"float", "byte"} {
+		answer, data := send(t, "GET", url+"/collections/"+eventID+"_probability/coverage?values="+values, "")
+		require.Equal(t, 200, answer.StatusCode, "%s", data)
+		file := filepath.Join(t.TempDir(), "coverage.tif")
+		require.NoError(t, os.WriteFile(file, data, 0o644))
+		var info struct {
+			Size     [2]int
+			Metadata map[string]map[string]string
+			Bands    []struct {
+				Type          string
+				Scale         float64
+				Mean, Maximum float64
+			}
+		}
+		require.NoError(t, json.Unmarshal(runTool(t, time.Minute, gdalinfo, "-json", "-stats", file), &info))
+		assert.Equal(t, [2]int{512, 512}, info.Size, "the event's own grid")
+		assert.Equal(t, "COG", info.Metadata["IMAGE_STRUCTURE"]["LAYOUT"])
+		band := info.Bands[0]
+		assert.Equal(t, []string{"Float32", "Byte"}[i], band.Type)
+		means[i] = band.Mean
+		if values == "byte" {
+			assert.InDelta(t, 0.004, band.Scale, 1e-12)
+			means[i] *= band.Scale
+		}
+	}
+	assert.InDelta(t, means[0], means[1], 1e-4)
+	assert.Positive(t, means[0])
+}
