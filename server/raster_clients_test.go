@@ -27,8 +27,8 @@ func TestMapLibraries(t *testing.T) {
 	assert.Len(t, seen.Seen, 9)
 }
 
-// middleTile returns the WebMercatorQuad tile in the middle of the event.
-func middleTile(t *testing.T, url string, z int) (row, col int) {
+// middleOf returns row and column of the WebMercatorQuad tile in the middle of the event.
+func middleOf(t *testing.T, url string, z int) (row, col int) {
 	b := bounds(t, url)
 	lon, lat := (b[0]+b[2])/2, (b[1]+b[3])/2*math.Pi/180
 	n := float64(int(1) << z)
@@ -47,7 +47,7 @@ func TestGDALReadsWMTS(t *testing.T) {
 	url := shared(t)
 	gdalinfo, translate := tool(t, "gdalinfo", "--version"), tool(t, "gdal_translate", "--version")
 	const z = 14
-	row, col := middleTile(t, url, z)
+	row, col := middleOf(t, url, z)
 	answer, want := send(t, "GET", fmt.Sprintf("%s/collections/%s_post/map/tiles/WebMercatorQuad/%d/%d/%d?f=png", url, eventID, z, row, col), "")
 	require.Equal(t, 200, answer.StatusCode)
 	const world = 2 * math.Pi * 6378137
