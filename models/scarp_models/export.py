@@ -42,7 +42,6 @@ def export(network: Network, model: nn.Module, path: Path, metadata: dict[str, s
     precision.
     """
     graph = _trace(network, fold_batch_norms(model.eval(), _example(network)))
-    share_equal_weights(graph)
     parameters = count_weights(graph)
     if half:
         store_weights_as_half(graph)
@@ -140,26 +139,6 @@ def _trace(network: Network, model: nn.Module) -> onnx.ModelProto:
             dynamo=False,
         )
     return onnx.load_from_string(buffer.getvalue())
-
-
-def share_equal_weights(graph: onnx.ModelProto) -> None:
-    """Keeps one of several equal initializers: a layer that runs twice may have been written twice."""
-    first: dict[tuple, str] = {}
-    instead: dict[str, str] = {}
-    kept = []
-    for weight in graph.graph.initializer:
-        values = numpy_helper.to_array(weight)
-        key = (weight.data_type, values.shape, hashlib.sha256(values.tobytes()).digest())
-        if values.size >= _SMALL and key in first:
-            instead[weight.name] = first[key]
-        else:
-            first.setdefault(key, weight.name)
-            kept.append(weight)
-    del graph.graph.initializer[:]
-    graph.graph.initializer.extend(kept)
-    for node in graph.graph.node:
-        for i, name in enumerate(node.input):
-            node.input[i] = instead.get(name, name)
 
 
 def count_weights(graph: onnx.ModelProto) -> int:
