@@ -111,10 +111,10 @@ type relief struct {
 
 // terrain fills layers with the terrain layers named, and valid where the DEM has data.
 func (rd *reading) terrain(ctx context.Context, names []string, layers [][]float32, valid []uint8) error {
-	if len(names) == 0 {
-		return nil
-	}
 	d := rd.dem
+	if len(names) == 0 || d == nil {
+		return nil // without a DEM layers and validity stay 0
+	}
 	c, err := rd.place(d.geometry)
 	if err != nil {
 		return fmt.Errorf("dem: %s: %w", d.ref, err)

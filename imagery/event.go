@@ -25,12 +25,14 @@ type Event struct {
 	Title       string  `yaml:"title" json:"title"`
 	Description string  `yaml:"description,omitempty" json:"description,omitempty"`
 	Trigger     Trigger `yaml:"trigger" json:"trigger"`
-	// Pre and Post list the scenes of each side, at least one each. Where
-	// scenes of a side overlap, the clearest pixel is taken.
-	Pre  []Scene `yaml:"pre" json:"pre"`
+	// Pre and Post list the scenes of each side. Without pre scenes only
+	// single-date models suit the event; post has at least one. Where scenes of
+	// a side overlap, the clearest pixel is taken.
+	Pre  []Scene `yaml:"pre,omitempty" json:"pre,omitempty"`
 	Post []Scene `yaml:"post" json:"post"`
-	// DEM is any raster of elevation in metres that GDAL reads.
-	DEM string `yaml:"dem" json:"dem"`
+	// DEM is any raster of elevation in metres that GDAL reads; empty for none,
+	// which suits models that can do without terrain.
+	DEM string `yaml:"dem,omitempty" json:"dem,omitempty"`
 	// AOI limits mapping to an area (GeoJSON geometry, longitude and latitude). Nil means the whole grid.
 	AOI *geojson.Geometry `yaml:"-" json:"aoi,omitempty"`
 	// Model is the name of the event's default model; empty means the server's default.

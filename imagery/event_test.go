@@ -90,7 +90,7 @@ func TestParseEventTellsWhatIsWrong(t *testing.T) {
 		"alias":            {"id: &a x\ntitle: *a\n", []string{"aliases are not accepted"}},
 		"two documents":    {eventYAML + "\n---\nid: b\n", []string{"one YAML document"}},
 		"all at once": {"id: Bad_ID\npre: []\n", []string{
-			`id: "Bad_ID": expected 1 to 64 lower-case letters`, "title: missing", "trigger.time: missing", "pre: missing", "post: missing", "dem: missing"}},
+			`id: "Bad_ID": expected 1 to 64 lower-case letters`, "title: missing", "trigger.time: missing", "post: missing"}},
 		"trigger type":   {replace("earthquake}", "quake}"), []string{`trigger.type: "quake": expected one of earthquake, rainfall`}},
 		"bad time":       {replace("2018-09-05T18:07:59Z", "yesterday"), []string{"yesterday"}},
 		"bad band":       {replace("green", "teal"), []string{`post[0].bands[1]: "teal" is no Sentinel-2 band`}},

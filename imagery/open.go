@@ -100,9 +100,11 @@ func (s *source) openFiles(ctx context.Context, op *opener) error {
 			}
 		}
 	}
-	var err error
-	if s.dem, err = op.dem(s.event.DEM); err != nil {
-		faults = append(faults, err)
+	if s.event.DEM != "" {
+		var err error
+		if s.dem, err = op.dem(s.event.DEM); err != nil {
+			faults = append(faults, err)
+		}
 	}
 	s.rasters, s.files = op.rasters, op.files
 	return errors.Join(faults...)
@@ -166,11 +168,13 @@ func (s *source) layOut() error {
 			}
 		}
 	}
-	if !slices.ContainsFunc(s.sides[Pre], func(sc *scene) bool { return !sc.footprint.Empty() }) {
+	if len(s.sides[Pre]) > 0 && !slices.ContainsFunc(s.sides[Pre], func(sc *scene) bool { return !sc.footprint.Empty() }) {
 		return fmt.Errorf("no pre scene overlaps the post scenes: check that both sides show the same place")
 	}
-	if err := s.dem.settle(s); err != nil {
-		return err
+	if s.dem != nil {
+		if err := s.dem.settle(s); err != nil {
+			return err
+		}
 	}
 	west, south, east, north, err := s.transforms.extent(s.grid.geometry(s.grid.Rect()), geographicCRS)
 	s.bounds = [4]float64{west, south, east, north}

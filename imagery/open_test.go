@@ -104,7 +104,7 @@ func TestOpenTellsWhatIsWrong(t *testing.T) {
 		"DEM of many bands": {func(e *imagery.Event) { e.DEM = e.Post[0].Path }, "has 12 bands: expected one"},
 		"levels mixed":      {func(e *imagery.Event) { e.Pre = append(e.Pre, imagery.Scene{Path: e.Post[0].Path, Level: "L1C"}) }, "are of different levels"},
 		"SCL of two bands":  {func(e *imagery.Event) { e.Pre[0].SCL = raster("scl.tif", utm(20, 20, "a", "b")) }, "expected one band, or one that is described as SCL"},
-		"invalid":           {func(e *imagery.Event) { e.DEM = "" }, "dem: missing"},
+		"invalid":           {func(e *imagery.Event) { e.Post = nil }, "post: missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := good

@@ -40,7 +40,7 @@ func (e Event) Validate() error {
 	}
 	for _, side := range []Side{Pre, Post} {
 		scenes := e.scenes(side)
-		if n := len(scenes); n == 0 {
+		if n := len(scenes); n == 0 && side == Post {
 			fault("%s: missing: name at least one scene", side)
 		} else if n > maxScenes {
 			fault("%s: %d scenes; at most %d are accepted", side, n, maxScenes)
@@ -51,9 +51,6 @@ func (e Event) Validate() error {
 				fault("%s[%d].%w", side, i, err)
 			}
 		}
-	}
-	if strings.TrimSpace(e.DEM) == "" {
-		fault("dem: missing: name a raster of elevation in metres")
 	}
 	if e.AOI != nil {
 		if err := checkAOI(e.AOI); err != nil {

@@ -95,8 +95,24 @@ func (q *Quality) String() string {
 }
 
 // Quality says what of the model's inputs the event lacks. The error is a
-// [MissingError] where the model can't be run on it at all.
+// [MissingError] where the model can't be run on it at all. Do not write to
+// the result: it is remembered.
 func (m *Model) Quality(src imagery.Source) (*Quality, error) {
+	if m.qualities == nil {
+		return m.quality(src)
+	}
+	revision := src.Revision()
+	if q, ok := m.qualities.Get(revision); ok {
+		return q, nil
+	}
+	q, err := m.quality(src)
+	if err == nil {
+		m.qualities.Add(revision, q)
+	}
+	return q, err
+}
+
+func (m *Model) quality(src imagery.Source) (*Quality, error) {
 	q := &Quality{}
 	if m.prepare == nil {
 		return q, nil // not from LoadModels: there is nothing to compare with

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/semaphore"
 
 	"scarp/cache"
@@ -132,6 +133,9 @@ func withClouds(c Config) ([]*Model, error) {
 	for i, m := range models {
 		own := *m
 		own.clouds = finder
+		if own.qualities, err = lru.New[string, *Quality](qualitiesKept); err != nil {
+			return nil, err
+		}
 		if key := finder.key(); key != "" {
 			sum := sha256.Sum256([]byte(m.Digest + key))
 			own.Digest = hex.EncodeToString(sum[:])[:16]
@@ -140,6 +144,9 @@ func withClouds(c Config) ([]*Model, error) {
 	}
 	return models, nil
 }
+
+// qualitiesKept bounds the events whose quality a model remembers; each takes a few hundred bytes.
+const qualitiesKept = 256
 
 func orElse[T int | int64](n *T, fallback T) {
 	if *n == 0 {

@@ -3,6 +3,8 @@ package inference
 import (
 	"errors"
 	"io/fs"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // ErrUnknownModel is returned (wrapped) when there is no model of that name.
@@ -26,6 +28,8 @@ type Model struct {
 	weights  []float32 // of a patch's used part along an axis
 	channels int       // of the output tensor
 	clouds   *cloudFinder
+	// qualities remembers what Quality said, by the source's revision; nil without an engine.
+	qualities *lru.Cache[string, *Quality]
 }
 
 // Name returns the manifest's name.

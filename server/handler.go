@@ -59,7 +59,7 @@ func NewHandler(b *Backend) (http.Handler, *health, error) {
 			AllowOrigins:  c.CORSOrigins,
 			AllowMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
 			AllowHeaders:  []string{"Accept", "Content-Type", "Prefer", "X-API-Key", "Authorization", "If-None-Match"},
-			ExposeHeaders: []string{"Link", "Location", "Preference-Applied", "Retry-After", "Scarp-Complete", "ETag"},
+			ExposeHeaders: []string{"Link", "Location", "Preference-Applied", "Retry-After", "Scarp-Complete", "Scarp-Quality", "ETag"},
 			MaxAge:        3600,
 		}),
 		limitInFlight(c.MaxInFlight),

@@ -27,6 +27,9 @@ type Run struct {
 	Started, Published  time.Time    // to the millisecond; the run Published last is its event's latest
 	AOI                 orb.Geometry // longitude, latitude; nil is the whole event
 	Summary             Summary
+	// Quality is what the event lacked of what the model expects, in the words
+	// of the header Scarp-Quality; empty for nothing.
+	Quality string
 }
 
 // Summary says what a run found.

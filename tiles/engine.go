@@ -244,7 +244,9 @@ func (e *Engine) Render(ctx context.Context, v View) (out Rendered, err error) {
 	if err != nil {
 		return Rendered{}, err
 	}
-	return newRendered(data, d.finish.format, complete), nil
+	r := newRendered(data, d.finish.format, complete)
+	r.Quality = d.quality()
+	return r, nil
 }
 
 // checkFrame refuses frames that can't be drawn.

@@ -31,6 +31,7 @@ func (e *Engine) Tile(ctx context.Context, t Tile) (out Rendered, err error) {
 	if err != nil {
 		return Rendered{}, err
 	}
+	defer func() { out.Quality = d.quality() }()
 	if l := e.Limits(*set, t.Matrix, d.src.Bounds()); !l.contains(t.Row, t.Col) {
 		return Rendered{}, fmt.Errorf("%w: %s/%d/%d/%d of %s; rows %d to %d and columns %d to %d show it",
 			ErrOutsideLimits, t.MatrixSet, t.Matrix, t.Row, t.Col, t.Event, l.MinRow, l.MaxRow, l.MinCol, l.MaxCol)

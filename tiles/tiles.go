@@ -101,6 +101,9 @@ type Rendered struct {
 	// out: such a picture must not be kept by anybody.
 	Complete bool
 	Tier     cache.Tier
+	// Quality says what may make the predictions shown worse, as inference.Quality
+	// writes it; empty where nothing does.
+	Quality string
 }
 
 // Legend is one entry of a style, for legends and for the web page.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,6 +113,9 @@ func (in *input) describeRaster() error {
 	return nil
 }
 
+// scarpLayer is what Scarp's own files call their polygons; they may have views of them beside it.
+const scarpLayer = "landslides"
+
 func (in *input) describeVector() error {
 	var names []string
 	for _, l := range in.ds.Layers() {
@@ -122,6 +126,8 @@ func (in *input) describeVector() error {
 	switch {
 	case in.Layer == "" && len(names) == 1:
 		in.layer = names[0]
+	case in.Layer == "" && slices.Contains(names, scarpLayer):
+		in.layer = scarpLayer
 	case in.Layer == "" && len(names) == 0:
 		return errors.New("it has no layer with geometries")
 	case in.Layer == "":

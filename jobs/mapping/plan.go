@@ -44,7 +44,8 @@ type Plan struct {
 	AOI       orb.MultiPolygon // nil is the whole grid
 	Threshold float64
 	MinArea   float64
-	// Warnings say what may make the predictions worse, such as bands that the scenes lack.
+	// Quality says what the event lacks, Warnings the same in words: what may make the predictions worse, such as bands that the scenes lack.
+	Quality  *inference.Quality
 	Warnings []string
 	// Blocks are the blocks with a pixel of the area, row by row.
 	Blocks []inference.BlockIndex
@@ -73,8 +74,10 @@ func NewPlan(src imagery.Source, in Inputs) (*Plan, error) {
 		reasons = append(reasons, err)
 	}
 	var err error
-	if p.Warnings, err = in.Model.Check(src); err != nil {
+	if p.Quality, err = in.Model.Quality(src); err != nil {
 		reasons = append(reasons, err)
+	} else {
+		p.Warnings = p.Quality.Warnings(in.Model.Name())
 	}
 	if len(reasons) > 0 {
 		return nil, fmt.Errorf("%w: %w", ErrInput, errors.Join(reasons...))
@@ -304,7 +307,7 @@ func (p *Plan) each(ctx context.Context, pred inference.Predictor, blocks []infe
 func (p *Plan) Run(id string, s store.Summary) store.Run {
 	r := store.Run{
 		ID: id, Event: p.Source.Event().ID, Model: p.Model.Name(), ModelVersion: p.Model.Manifest.Version,
-		Threshold: p.Threshold, MinArea: p.MinArea, Summary: s,
+		Threshold: p.Threshold, MinArea: p.MinArea, Summary: s, Quality: p.Quality.String(),
 	}
 	switch {
 	case len(p.AOI) == 1:

@@ -136,8 +136,11 @@ func (m *Mosaic) describe(ds *godal.Dataset, r raster) error {
 	}
 	for key, value := range map[string]string{
 		"EVENT": m.plan.Source.Event().ID, "MODEL": m.plan.Model.Name() + " " + m.plan.Model.Manifest.Version,
-		"THRESHOLD": fmt.Sprint(m.plan.Threshold), "MIN_AREA_M2": fmt.Sprint(m.plan.MinArea),
+		"THRESHOLD": fmt.Sprint(m.plan.Threshold), "MIN_AREA_M2": fmt.Sprint(m.plan.MinArea), "QUALITY": m.plan.Quality.String(),
 	} {
+		if value == "" {
+			continue
+		}
 		if err := ds.SetMetadata(key, value); err != nil {
 			return err
 		}

@@ -30,6 +30,9 @@ func Pictures() []Format { return []Format{PNG, JPEG, WebP, TIFF} }
 func WritePicture(c echo.Context, r tiles.Rendered, cache string) error {
 	w := c.Response()
 	h := w.Header()
+	if r.Quality != "" {
+		h["Scarp-Quality"] = []string{r.Quality}
+	}
 	if !r.Complete {
 		h["Cache-Control"] = []string{noStore}
 		h["Scarp-Complete"] = []string{"false"}

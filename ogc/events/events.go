@@ -63,8 +63,11 @@ func (a *API) Register(e *echo.Echo) error {
 type eventDoc struct {
 	imagery.Event
 	// BBox is west, south, east, north; nil where the images can't be opened now.
-	BBox  *[4]float64   `json:"bbox,omitempty"`
-	Links []common.Link `json:"links"`
+	BBox *[4]float64 `json:"bbox,omitempty"`
+	// Models says how each model suits the event, Runs what was mapped, the newest first; both in the document of one event only.
+	Models []fitDoc      `json:"models,omitempty"`
+	Runs   []runDoc      `json:"runs,omitempty"`
+	Links  []common.Link `json:"links"`
 }
 
 type listDoc struct {
@@ -111,6 +114,10 @@ func (a *API) get(c echo.Context) error {
 	doc := a.document(a.Site.Base(c), e)
 	if col, err := a.Catalog.Collection(c.Request().Context(), e.ID+"_post"); err == nil && col.Known {
 		doc.BBox = &col.Bounds
+		doc.Models = a.fits(c.Request().Context(), e)
+	}
+	if doc.Runs, err = a.runs(c.Request().Context(), e); err != nil {
+		return err
 	}
 	title := e.Title
 	if title == "" {

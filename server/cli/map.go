@@ -43,7 +43,7 @@ func newMapCommand() *cobra.Command {
 		Long: `Map predicts where landslides have appeared between the pre and the post images, and writes their outlines with
 their attributes (out.gpkg, out.geojson), or the mask as a Cloud-Optimized GeoTIFF (out.tif). Outlines follow the pixels' edges.
 
-Images are GeoTIFF stacks, folders with a file per band, Sentinel-2 SAFE folders or the zips as downloaded.`,
+A single-date model (scarp model list) needs no image before. Images are GeoTIFF stacks, folders with a file per band, Sentinel-2 SAFE folders or the zips as downloaded.`,
 		Example: `  scarp map --pre S2A_20180820.zip --post S2B_20180914.zip --dem dem.tif -o landslides.gpkg
   scarp map --event event.yaml --aoi valley.geojson --threshold 0.6 -o landslides.geojson -o mask.tif`,
 		Args: cobra.NoArgs,
@@ -144,7 +144,9 @@ func (f *mapFlags) open(ctx context.Context, config server.Config) (imagery.Sour
 			}
 		}
 	}
-	options.Allow = append(options.Allow, event.DEM)
+	if event.DEM != "" {
+		options.Allow = append(options.Allow, event.DEM)
+	}
 	src, err := imagery.Open(ctx, event, options)
 	if err != nil || f.event != "" || f.date != "" {
 		return src, err
@@ -171,18 +173,8 @@ func (f *mapFlags) describe() (imagery.Event, error) {
 		}
 		return imagery.LoadEvent(f.event)
 	}
-	var missing []string
-	if len(f.pre) == 0 {
-		missing = append(missing, "--pre")
-	}
 	if len(f.post) == 0 {
-		missing = append(missing, "--post")
-	}
-	if f.dem == "" {
-		missing = append(missing, "--dem")
-	}
-	if len(missing) > 0 {
-		return imagery.Event{}, fmt.Errorf("map: %s missing: give images of both sides and a DEM, or an --event", strings.Join(missing, ", "))
+		return imagery.Event{}, errors.New("map: --post is missing: give an image after the event (and, but for single-date models, one --pre and a --dem), or an --event")
 	}
 	e := imagery.Event{ID: "map", Title: "Mapping", DEM: f.dem, Trigger: imagery.Trigger{Time: time.Now().UTC()}}
 	if f.date != "" {
@@ -193,6 +185,9 @@ func (f *mapFlags) describe() (imagery.Event, error) {
 		e.Trigger.Time = day
 	}
 	for _, path := range slices.Concat(f.pre, f.post, []string{f.dem}) {
+		if path == "" {
+			continue
+		}
 		if _, err := os.Stat(path); err != nil && !strings.Contains(path, "://") {
 			return e, fmt.Errorf("map: %w", err)
 		}

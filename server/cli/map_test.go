@@ -82,6 +82,30 @@ func TestMapWritesFiles(t *testing.T) {
 	assert.Len(t, left, 4, "nothing but the outputs")
 }
 
+// A single-date model maps one image; what it was not made for is said, and
+// what a model can't do without is an error.
+func TestMapOneImage(t *testing.T) {
+	dir, out := simulated(t), t.TempDir()
+	inferencetest.Runtime(t) // or skip
+	one := func(more ...string) []string {
+		return append([]string{"map", "--post", filepath.Join(dir, "post.tif"), "-o", filepath.Join(out, "a.gpkg"), "--probability", filepath.Join(out, "p.tif"),
+			"--models-dir", filepath.Join(inferencetest.RepositoryRoot(), "inference", "testdata")}, more...)
+	}
+	_, stderr, err := run(context.Background(), one("--dem", filepath.Join(dir, "dem.tif"), "--model", "tiny-single")...)
+	require.NoError(t, err)
+	assert.Contains(t, stderr, "no band B10")
+	assert.Contains(t, stderr, "L2A, model tiny-single was made for L1C")
+	ds, err := godal.Open(filepath.Join(out, "p.tif"))
+	require.NoError(t, err)
+	defer ds.Close()
+	assert.Contains(t, ds.Metadata("QUALITY"), "missing=(B10), level=L2A")
+
+	_, _, err = run(context.Background(), one("--model", "tiny-single")...)
+	require.ErrorContains(t, err, "terrain layer slope, and the event has no DEM")
+	_, _, err = run(context.Background(), one("--model", "tiny-bitemporal")...)
+	require.ErrorContains(t, err, "band B04 of the pre scenes")
+}
+
 func TestMapInterrupted(t *testing.T) {
 	dir, out := simulated(t), t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -104,7 +128,7 @@ func TestMapRefuses(t *testing.T) {
 		"no output":      {[]string{"--pre", file}, "say what to write"},
 		"strange output": {[]string{"-o", "a.xyz"}, "must end in .gpkg, .geojson or .tif"},
 		"no folder":      {[]string{"-o", filepath.Join(dir, "b", "a.gpkg")}, "there is no folder"},
-		"no images":      {[]string{"-o", "a.gpkg"}, "--pre, --post, --dem missing"},
+		"no images":      {[]string{"-o", "a.gpkg"}, "--post is missing"},
 		"two ways":       {[]string{"-o", "a.gpkg", "--event", "e.yaml", "--dem", file}, "either --event"},
 		"no file":        {[]string{"-o", "a.gpkg", "--pre", file, "--post", filepath.Join(dir, "y.tif"), "--dem", file}, "y.tif: no such file"},
 		"bad date":       {[]string{"-o", "a.gpkg", "--pre", file, "--post", file, "--dem", file, "--date", "yesterday"}, "give a day such as"},

@@ -14,7 +14,7 @@ import (
 )
 
 const runColumns = `id, event, model, model_version, threshold, min_area_m2, started, published, aoi,
-	landslides, total_area_m2, largest_area_m2, mapped_area_m2, cloud_share, nodata_share`
+	landslides, total_area_m2, largest_area_m2, mapped_area_m2, cloud_share, nodata_share, quality`
 
 const landslideColumns = `geom, event, run, area_m2, perimeter_m, length_m, width_m, probability_mean, probability_max,
 	elevation_min_m, elevation_max_m, elevation_mean_m, slope_mean_deg, aspect_deg, delta_ndvi_mean, cloud_adjacent,
@@ -82,7 +82,7 @@ func insertRun(ctx context.Context, tx *sql.Tx, r store.Run, landslides []store.
 	}
 	const columns = runColumns + `, min_x, min_y, max_x, max_y`
 	values := append([]any{r.ID, r.Event, r.Model, r.ModelVersion, r.Threshold, r.MinArea, timeText(r.Started), timeText(r.Published), aoi,
-		r.Summary.Landslides, r.Summary.TotalArea, r.Summary.LargestArea, r.Summary.MappedArea, r.Summary.CloudShare, r.Summary.NoDataShare},
+		r.Summary.Landslides, r.Summary.TotalArea, r.Summary.LargestArea, r.Summary.MappedArea, r.Summary.CloudShare, r.Summary.NoDataShare, r.Quality},
 		extent...)
 	_, err := tx.ExecContext(ctx, `INSERT INTO runs (`+columns+`) VALUES (`+placeholders(columns)+`)`, values...)
 	return err
@@ -186,7 +186,7 @@ func scanRun(from row) (store.Run, error) {
 	var started, published moment
 	var aoi []byte
 	err := from.Scan(&r.ID, &r.Event, &r.Model, &r.ModelVersion, &r.Threshold, &r.MinArea, &started, &published, &aoi,
-		&r.Summary.Landslides, &r.Summary.TotalArea, &r.Summary.LargestArea, &r.Summary.MappedArea, &r.Summary.CloudShare, &r.Summary.NoDataShare)
+		&r.Summary.Landslides, &r.Summary.TotalArea, &r.Summary.LargestArea, &r.Summary.MappedArea, &r.Summary.CloudShare, &r.Summary.NoDataShare, &r.Quality)
 	if err != nil {
 		return store.Run{}, err
 	}

@@ -18,7 +18,7 @@ import (
 const srid = 4326
 
 const runColumns = `id, event, model, model_version, threshold, min_area_m2, started, published, ST_AsBinary(aoi),
-	landslides, total_area_m2, largest_area_m2, mapped_area_m2, cloud_share, nodata_share`
+	landslides, total_area_m2, largest_area_m2, mapped_area_m2, cloud_share, nodata_share, quality`
 
 const landslideColumns = `geom, event, run, area_m2, perimeter_m, length_m, width_m, probability_mean, probability_max,
 	elevation_min_m, elevation_max_m, elevation_mean_m, slope_mean_deg, aspect_deg, delta_ndvi_mean, cloud_adjacent,
@@ -74,10 +74,10 @@ func insertRun(ctx context.Context, tx pgx.Tx, r store.Run) error {
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO scarp.runs (id, event, model, model_version, threshold, min_area_m2, started, published, aoi,
-			landslides, total_area_m2, largest_area_m2, mapped_area_m2, cloud_share, nodata_share)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, ST_GeomFromEWKB($9::bytea), $10, $11, $12, $13, $14, $15)`,
+			landslides, total_area_m2, largest_area_m2, mapped_area_m2, cloud_share, nodata_share, quality)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, ST_GeomFromEWKB($9::bytea), $10, $11, $12, $13, $14, $15, $16)`,
 		r.ID, r.Event, r.Model, r.ModelVersion, r.Threshold, r.MinArea, r.Started, r.Published, aoi,
-		r.Summary.Landslides, r.Summary.TotalArea, r.Summary.LargestArea, r.Summary.MappedArea, r.Summary.CloudShare, r.Summary.NoDataShare)
+		r.Summary.Landslides, r.Summary.TotalArea, r.Summary.LargestArea, r.Summary.MappedArea, r.Summary.CloudShare, r.Summary.NoDataShare, r.Quality)
 	return err
 }
 
@@ -174,7 +174,7 @@ func scanRun(row pgx.CollectableRow) (store.Run, error) {
 	var r store.Run
 	var aoi []byte
 	err := row.Scan(&r.ID, &r.Event, &r.Model, &r.ModelVersion, &r.Threshold, &r.MinArea, &r.Started, &r.Published, &aoi,
-		&r.Summary.Landslides, &r.Summary.TotalArea, &r.Summary.LargestArea, &r.Summary.MappedArea, &r.Summary.CloudShare, &r.Summary.NoDataShare)
+		&r.Summary.Landslides, &r.Summary.TotalArea, &r.Summary.LargestArea, &r.Summary.MappedArea, &r.Summary.CloudShare, &r.Summary.NoDataShare, &r.Quality)
 	if err != nil {
 		return store.Run{}, err
 	}

@@ -22,6 +22,23 @@ export interface Model {
   default?: boolean;
 }
 
+/** ModelFit says how a model suits an event. */
+export interface ModelFit {
+  name: string;
+  title: string;
+  kind: string;
+  default: boolean;
+  usable: boolean;
+  lacks?: string[];
+  notes?: string[];
+  quality?: {
+    missing?: { date?: string; input: string; instead: string }[];
+    levels?: { date: string; is: string; wanted: string }[];
+    clouds?: { date: string; by: string }[];
+    cost?: { missing: string[]; f1: number; f1_complete?: number; split?: string; fit: 'exact' | 'more' | 'less' };
+  };
+}
+
 export interface Collection {
   id: string;
   title: string;
@@ -83,6 +100,11 @@ async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
 
 export async function events(): Promise<ScarpEvent[]> {
   return (await call<{ events: ScarpEvent[] }>('/events')).events;
+}
+
+/** fits returns how each model suits the event; none where its files can't be opened. */
+export async function fits(event: string): Promise<ModelFit[]> {
+  return (await call<{ models?: ModelFit[] }>(`/events/${event}?f=json`)).models ?? [];
 }
 
 export async function models(): Promise<Model[]> {

@@ -89,7 +89,7 @@ function build(events: api.ScarpEvent[], models: api.Model[]): void {
       if (current !== event) return;
       beforeDate.textContent = date(before.extent?.temporal?.interval[0]?.[1]);
       afterDate.textContent = date(after.extent?.temporal?.interval[0]?.[0]);
-      view.show(id, after.extent!.spatial!.bbox[0], event.model);
+      view.show(id, after.extent!.spatial!.bbox[0], mapping.model());
       void fillList(id);
     } catch (error) {
       toast(`${event.title}: ${(error as Error).message}`);

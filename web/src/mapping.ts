@@ -6,6 +6,8 @@ import { area, count, percent } from './format';
 export interface MappingBox {
   element: HTMLElement;
   setEvent(event: api.ScarpEvent): void;
+  /** model returns the model to show where it is not the event's own. */
+  model(): string | undefined;
 }
 
 interface Options {
@@ -19,8 +21,10 @@ interface Options {
 export function mappingBox({ models, visibleBounds, onModel, onPublished }: Options): MappingBox {
   let event: api.ScarpEvent | undefined;
   let running: string | undefined;
+  let fits: api.ModelFit[] = [];
 
   const model = el('select', { id: 'model', onchange: () => chooseModel() }, ...models.map((m) => el('option', { value: m.name }, m.title || m.name)));
+  const note = el('div', { class: 'quiet', id: 'quality', role: 'note', hidden: true });
   const threshold = el('input', { id: 'threshold', type: 'range', min: '0.05', max: '0.95', step: '0.05', oninput: () => showThreshold() });
   const thresholdValue = el('output', {});
   const minimumArea = el('input', { id: 'minimum-area', type: 'number', min: '0', step: '100', value: '500' });
@@ -37,7 +41,31 @@ export function mappingBox({ models, visibleBounds, onModel, onPublished }: Opti
     const chosen = models.find((m) => m.name === model.value);
     threshold.value = String(chosen?.threshold ?? 0.5);
     showThreshold();
+    showQuality();
     onModel(model.value);
+  }
+
+  // What the event lacks of what the model expects, and what that costs.
+  function showQuality(): void {
+    const fit = fits.find((f) => f.name === model.value);
+    const lines = fit && !fit.usable ? [`This model can't map this event: it needs ${fit.lacks?.join('; ')}.`] : qualityOf(fit?.quality);
+    note.replaceChildren(
+      ...lines.map((line) => el('p', {}, line)),
+      ...(lines.length ? [el('a', { href: `${api.base}/models/${model.value}?f=html` }, 'About the model')] : []),
+    );
+    note.hidden = lines.length === 0;
+    start.disabled = running !== undefined || fit?.usable === false;
+  }
+
+  async function askFits(id: string): Promise<void> {
+    const found = await api.fits(id).catch(() => []);
+    if (event?.id !== id) return;
+    fits = found;
+    for (const option of model.options) option.disabled = fits.some((f) => f.name === option.value && !f.usable);
+    const before = model.value;
+    if (model.selectedOptions[0]?.disabled) model.value = fits.find((f) => f.usable)?.name ?? model.value;
+    if (model.value !== before) chooseModel();
+    else showQuality();
   }
 
   async function run(): Promise<void> {
@@ -74,6 +102,7 @@ export function mappingBox({ models, visibleBounds, onModel, onPublished }: Opti
     } finally {
       running = undefined;
       start.disabled = false;
+      showQuality();
       progress.hidden = true;
     }
   }
@@ -102,6 +131,7 @@ export function mappingBox({ models, visibleBounds, onModel, onPublished }: Opti
     el('h2', {}, 'Map the landslides'),
     el('label', { htmlFor: 'model' }, 'Model'),
     model,
+    note,
     el('label', { htmlFor: 'threshold' }, 'Probability at least ', thresholdValue),
     threshold,
     el('label', { htmlFor: 'minimum-area' }, 'Smallest landslide (m²)'),
@@ -113,14 +143,37 @@ export function mappingBox({ models, visibleBounds, onModel, onPublished }: Opti
   );
   return {
     element,
+    model: () => (model.value === (models.find((m) => m.default)?.name ?? '') && !event?.model ? undefined : model.value),
     setEvent(chosen) {
       event = chosen;
       result.hidden = true;
-      if (chosen.model) model.value = chosen.model;
+      fits = [];
+      for (const option of model.options) option.disabled = false;
+      model.value = chosen.model || (models.find((m) => m.default)?.name ?? model.value);
+      showQuality();
+      void askFits(chosen.id);
       threshold.value = String(models.find((m) => m.name === model.value)?.threshold ?? 0.5);
       showThreshold();
     },
   };
+}
+
+/** qualityOf says in words what an event lacks. */
+function qualityOf(quality: api.ModelFit['quality']): string[] {
+  if (!quality) return [];
+  const lines: string[] = [];
+  const missing = [...new Set((quality.missing ?? []).map((gap) => gap.input))];
+  if (missing.length) {
+    const cost = quality.cost;
+    const measured =
+      cost && cost.f1_complete
+        ? `: F1 ${cost.f1.toFixed(2)} instead of ${cost.f1_complete.toFixed(2)}${cost.fit === 'exact' ? '' : ` without ${cost.missing.join(', ')}`}${cost.split ? `, on ${cost.split}` : ''}.`
+        : ': see the model’s card.';
+    lines.push(`Missing: ${missing.join(', ')}. This lowers accuracy${measured}`);
+  }
+  for (const level of quality.levels ?? []) lines.push(`The images ${level.date === 'pre' ? 'before' : 'after'} are ${level.is}; the model was made for ${level.wanted}.`);
+  if (quality.clouds?.some((mask) => mask.by === 'none')) lines.push('Nothing tells clouds in these images: they may be taken for landslides.');
+  return lines;
 }
 
 // Writing may need a key. It is asked for once and kept for this tab only.
