@@ -85,6 +85,9 @@ func NewHandler(b *Backend) (http.Handler, *health, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := addAPIPage(e); err != nil {
+		return nil, nil, err
+	}
 	err = ogc.Register(e, ogc.Deps{
 		Title: c.Title, BaseURL: public.of, App: app,
 		Store: b.Store, Sources: b.Sources, Renderer: b.Tiles, Jobs: b.Jobs, Models: b.Inference,
