@@ -158,6 +158,19 @@ func TestOverlapsCountOnce(t *testing.T) {
 	require.Contains(t, out[analysis.ImpactTable], "everywhere,2,")
 }
 
+// What runs along the border of two units counts in one of them.
+func TestBordersCountOnce(t *testing.T) {
+	s, _ := sources(t)
+	out, err := do(t, analysis.Impact(s), `{"landslides":`+collection(box(10, 45, 10.02, 45.02))+`,"exposed":`+collection(line(`[10.01,44.99],[10.01,45.03]`), `{"type":"Point","coordinates":[10.01,45.01]}`)+
+		`,"adminUnits":`+collection(box(10, 44, 10.01, 45.01), box(10.01, 44, 11, 45.01))+`}`)
+	require.NoError(t, err)
+	r := read[analysis.ImpactResult](t, out[analysis.ImpactSummary])
+	require.InDelta(t, r.Lines.BlockedLength/2, r.Units[0].BlockedLength, 0.5)
+	require.Zero(t, r.Units[1].BlockedLength)
+	require.InDelta(t, r.Lines.BlockedLength/2, r.OutsideOfUnits.BlockedLength, 0.5)
+	require.Equal(t, 1, r.Units[0].PointsHit+r.Units[1].PointsHit+r.OutsideOfUnits.PointsHit)
+}
+
 // Collections, files and GeoJSON give the same, whatever the format and CRS.
 func TestSources(t *testing.T) {
 	s, dir := sources(t)

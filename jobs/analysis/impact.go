@@ -201,26 +201,36 @@ func (p *impact) unitName(u shape, i int) string {
 	return "unit " + strconv.Itoa(i+1)
 }
 
-// share gives each unit the part of a geometry that lies in it, and what lies in none to the last.
+// share gives each unit the part of a geometry that lies in it, and what lies
+// in none to the last. A part goes to one unit only: what runs along a border,
+// or where units overlap, to the first of them.
 func (p *impact) share(g orb.Geometry, measure func(orb.Geometry) float64, add func(u *UnitImpact, part float64)) error {
 	if p.units == nil {
 		return nil
 	}
-	rest, any := measure(g), false
+	whole, rest, given := measure(g), g, false
 	for _, i := range p.units.near(g) {
-		part, met, err := p.units.intersect(g, []int{i})
+		part, met, err := p.units.intersect(rest, []int{i})
 		if err != nil {
 			return err
 		}
-		if size := measure(part); len(met) > 0 && (size > 0 || measure(g) == 0) {
+		if len(met) == 0 {
+			continue
+		}
+		if size := measure(part); size > 0 || whole == 0 {
 			add(&p.byUnit[i], size)
-			rest -= size
-			any = true
+			given = true
+		}
+		if rest, err = p.units.without(rest, i); err != nil {
+			return err
+		}
+		if emptyBound(rest.Bound()) {
+			break
 		}
 	}
-	// Units may overlap, and edges that are not quite the same leave slivers of rounding.
-	if !any || rest > 1e-6*measure(g) {
-		add(&p.byUnit[len(p.byUnit)-1], max(rest, 0))
+	// Borders that are not quite the same leave slivers.
+	if left := measure(rest); !given || left > 1e-6*whole {
+		add(&p.byUnit[len(p.byUnit)-1], left)
 	}
 	return nil
 }

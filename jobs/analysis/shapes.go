@@ -236,3 +236,23 @@ func (s *shapes) meet(own *godal.Geometry, i int) (*godal.Geometry, error) {
 	}
 	return own.Intersection(other, quiet)
 }
+
+// without returns what of a geometry lies outside of one shape.
+func (s *shapes) without(g orb.Geometry, i int) (orb.Geometry, error) {
+	own, err := toGEOS(g)
+	if err != nil {
+		return nil, err
+	}
+	defer own.Close()
+	other, err := toGEOS(s.all[i].polygons)
+	if err != nil {
+		return nil, err
+	}
+	defer other.Close()
+	rest, err := own.Difference(other, quiet)
+	if err != nil {
+		return nil, fmt.Errorf("cut %s away from it: %w", s.all[i].name(i+1), err)
+	}
+	defer rest.Close()
+	return fromGEOS(rest)
+}
