@@ -108,6 +108,6 @@ func TestGDALReadsTheCoverage(t *testing.T) {
 			means[i] *= band.Scale
 		}
 	}
-	assert.InDelta(t, means[0], means[1], 1e-4)
+	assert.InDelta(t, means[0], means[1], 1e-3) // gdalinfo rounds
 	assert.Positive(t, means[0])
 }

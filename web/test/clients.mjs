@@ -112,14 +112,23 @@ async function draw({ client, url, collection, center, zoom, side }) {
     'OpenLayers WMTS REST': async () => new ol.source.WMTS(ol.source.WMTS.optionsFromCapabilities(await wmts(), { layer: collection, matrixSet: 'WebMercatorQuad', requestEncoding: 'REST' })),
     'OpenLayers XYZ @2x': () => new ol.source.XYZ({ url: `${tiles}/WebMercatorQuad/{z}/{y}/{x}@2x?f=png`, tilePixelRatio: 2 }),
   }[client];
+  const tiled = await source();
+  await new Promise((resolve, reject) => { // some read a description of their tiles first
+    const look = () => {
+      if (tiled.getState() === 'ready') resolve();
+      if (tiled.getState() === 'error') reject(new Error(`${client}: the tileset can't be read`));
+    };
+    tiled.on('change', look);
+    look();
+  });
   const map = new ol.Map({
     target,
     controls: [],
-    layers: [new ol.layer.Tile({ source: await source() })],
+    layers: [new ol.layer.Tile({ source: tiled })],
     view: new ol.View({ center: ol.proj.fromLonLat(center), zoom }),
   });
   await new Promise((resolve, reject) => {
     map.once('rendercomplete', resolve);
-    map.getLayers().item(0).getSource().once('tileloaderror', () => reject(new Error(`${client}: a tile is not there`)));
+    tiled.once('tileloaderror', () => reject(new Error(`${client}: a tile is not there`)));
   });
 }
