@@ -1,11 +1,14 @@
 package processes
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // field is an input as a form asks for it.
 type field struct {
 	ID, Title, Description string
-	// Kind is vector, choice, boolean, number, integer, text or json.
+	// Kind is vector, choice, boolean, number, integer, text, json, or either of the last two.
 	Kind     string
 	Required bool
 	Options  []any
@@ -42,10 +45,17 @@ func fields(inputs inputDocs) []field {
 			f.Kind = kind
 		case kind == "string":
 			f.Kind = "text"
+		case slices.ContainsFunc(anyOf(s["oneOf"]), func(o any) bool { return o.(object)["type"] == "string" }):
+			f.Kind = "either"
 		}
 		out = append(out, f)
 	}
 	return out
+}
+
+func anyOf(v any) []any {
+	list, _ := v.([]any)
+	return list
 }
 
 // shown is a value as it stands in a field: text as it is, else JSON.

@@ -35,6 +35,7 @@ function inputs(form) {
     if (field.value === '') continue;
     if (field.dataset.type === 'number') values[field.name] = Number(field.value);
     else if (field.dataset.type === 'json') values[field.name] = parsed(field);
+    else if (field.dataset.type === 'either') values[field.name] = /^\s*[{["]/.test(field.value) ? parsed(field) : field.value;
     else if (field.dataset.type === 'vector') values[field.name] = vector(field);
     else if (field.dataset.type === 'bbox') values[field.name] = { bbox: field.value.split(',').map(Number) };
     else values[field.name] = field.value;
