@@ -9,7 +9,8 @@ import (
 )
 
 // Extent says how many landslides a query matches, and between which ids. Of a
-// query that matches more than [CountLimit] only More is told.
+// query that matches more than [CountLimit] only More is told, and at most an
+// id before which none matches.
 type Extent struct {
 	Matched     int
 	First, Last int64

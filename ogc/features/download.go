@@ -82,6 +82,7 @@ func announce(c echo.Context, f common.Format, col common.Collection) {
 		kind += "; charset=utf-8; header=present"
 	}
 	h := c.Response().Header()
+	h.Add("Vary", "Accept")
 	h.Set(echo.HeaderContentType, kind)
 	h.Set(echo.HeaderContentDisposition, fmt.Sprintf(`attachment; filename="%s.%s"`, col.ID(), extension(f)))
 }

@@ -128,7 +128,6 @@ func (a *API) items(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set("Content-Crs", "<"+p.crs.URI()+">")
 	h.Set("Cache-Control", common.Revalidate)
-	h.Add("Vary", "Accept")
 	if f != common.GeoJSON && f != common.HTML && f != common.JSONFG {
 		return a.download(c, f, p, col)
 	}

@@ -114,10 +114,36 @@ func (s *selection) extent(ctx context.Context, tx *sql.Tx) (e store.Extent, err
 	}
 	err = tx.QueryRowContext(ctx, `SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM (SELECT id FROM (`+matches+`) LIMIT ?)`,
 		append(append([]any{}, args...), limit)...).Scan(&e.Matched, &e.First, &e.Last)
-	if !s.whole && e.Matched > store.CountLimit {
+	if err == nil && !s.whole && e.Matched > store.CountLimit {
 		e = store.Extent{More: true}
+		e.First, err = s.first(ctx, tx)
 	}
 	return e, err
+}
+
+// first is an id before which nothing is selected, for the scan of a page: jobs
+// write what is near to each other together, so that a box may begin late.
+// Where the run's beginning is full of matches it is 0.
+func (s *selection) first(ctx context.Context, tx *sql.Tx) (int64, error) {
+	boxes := s.boxes
+	if s.near != nil {
+		boxes = []orb.Bound{*s.near}
+	}
+	if len(boxes) != 1 {
+		return 0, nil
+	}
+	tests, args := s.tests()
+	var dense int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT * FROM landslides l WHERE `+s.terms[0]+` ORDER BY l.id LIMIT ?) l WHERE `+tests,
+		append(append(append([]any{}, s.args[:strings.Count(s.terms[0], "?")]...), scanned/10), args...)...).Scan(&dense)
+	if err != nil || dense > scanned/100 {
+		return 0, err
+	}
+	var first int64
+	b := boxes[0]
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(min(id), 0) FROM rtree_landslides_geom WHERE maxx >= ? AND minx <= ? AND maxy >= ? AND miny <= ?`,
+		b.Min[0], b.Max[0], b.Min[1], b.Max[1]).Scan(&first)
+	return first, err
 }
 
 // scanned is how many landslides are looked at for a page before the spatial index is asked.
@@ -146,6 +172,9 @@ func (s *selection) page(ctx context.Context, tx *sql.Tx, q store.Query, e store
 		// Where matches abound a page is full soon.
 		tests, args := s.tests()
 		from, fromArgs := s.terms[0], s.args[:strings.Count(s.terms[0], "?")] // the run
+		if len(q.Sort) == 0 {
+			from, fromArgs = from+` AND l.id >= ?`, append(append([]any{}, fromArgs...), e.First)
+		}
 		if paged {
 			from, fromArgs = from+` AND `+behind.Text, append(append([]any{}, fromArgs...), behind.Args...)
 		}

@@ -71,10 +71,13 @@ func (s *Store) Landslide(ctx context.Context, event string, id int64) (store.La
 
 // condition is the WHERE of a query, without its paging.
 type condition struct {
-	terms   []string
-	args    []any
-	whole   bool // all of a run
-	spatial int  // the number of the term that is the bounding box, 0 where there is none
+	terms []string
+	args  []any
+	whole bool // all of a run
+	// box is the bounding box as a test of boxes alone, "" where there is none or two.
+	box     string
+	boxArgs []any
+	spatial int // the number of the term that is the bounding box, 0 where there is none
 }
 
 // and adds a term in which each ? is one of args.
@@ -159,6 +162,9 @@ func (c *condition) within(q store.Query) error {
 		}
 		terms = append(terms, `ST_Intersects(l.geom, ST_GeomFromEWKB(?::bytea))`)
 		args = append(args, box)
+		if len(boxes) == 1 {
+			c.box, c.boxArgs = `l.geom && ST_GeomFromEWKB($1::bytea)`, []any{box}
+		}
 	}
 	c.and(`(`+strings.Join(terms, ` OR `)+`)`, args...)
 	c.spatial = len(c.terms)
@@ -184,10 +190,29 @@ func (c *condition) extent(ctx context.Context, tx pgx.Tx) (e store.Extent, err 
 	}
 	err = tx.QueryRow(ctx, `SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM
 		(SELECT id FROM scarp.landslides l WHERE `+strings.Join(c.terms, ` AND `)+limit+`) l`, c.args...).Scan(&e.Matched, &e.First, &e.Last)
-	if !c.whole && e.Matched > store.CountLimit {
+	if err == nil && !c.whole && e.Matched > store.CountLimit {
 		e = store.Extent{More: true}
+		e.First, err = c.first(ctx, tx)
 	}
 	return e, err
+}
+
+// first is an id before which nothing is selected, for the scan of a page: jobs
+// write what is near to each other together, so that a box may begin late.
+// Where the run's beginning is full of matches it is 0.
+func (c *condition) first(ctx context.Context, tx pgx.Tx) (first int64, err error) {
+	if c.box == "" {
+		return 0, nil
+	}
+	var dense int
+	err = tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT * FROM scarp.landslides l WHERE `+c.terms[0]+` ORDER BY l.id LIMIT `+strconv.Itoa(scanned/10)+`) l
+		WHERE `+strings.Join(c.terms, ` AND `), c.args...).Scan(&dense)
+	if err != nil || dense > scanned/100 {
+		return 0, err
+	}
+	// The expression keeps the planner from walking the index on the id.
+	err = tx.QueryRow(ctx, `SELECT coalesce(min(l.id + 0), 0) FROM scarp.landslides l WHERE `+c.box, c.boxArgs...).Scan(&first)
+	return first, err
 }
 
 // scanned is how many landslides are looked at for a page before the spatial index is asked.
@@ -214,6 +239,9 @@ func (c *condition) page(ctx context.Context, tx pgx.Tx, q store.Query, e store.
 	if e.More && q.Indexed() {
 		// Where matches abound a page is full soon.
 		first := c.terms[0] // the run
+		if len(q.Sort) == 0 {
+			first += ` AND l.id >= ` + strconv.FormatInt(e.First, 10)
+		}
 		if paged {
 			first += ` AND ` + c.terms[len(c.terms)-1]
 		}
