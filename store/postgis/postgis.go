@@ -51,6 +51,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = 10 * time.Second
 	}
+	config.AfterConnect = quick
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open PostGIS: %w", err)
@@ -61,6 +62,14 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		return nil, s.explain("open", err)
 	}
 	return s, nil
+}
+
+// quick sets a connection up for many small questions: starting parallel
+// workers takes longer than such an answer, and a plan that does not look at
+// the box of a question is seldom the one for it.
+func quick(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SET max_parallel_workers_per_gather = 0; SET plan_cache_mode = force_custom_plan`)
+	return err
 }
 
 // migrate applies the migrations that the database lacks, each in a transaction.
