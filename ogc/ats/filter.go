@@ -101,6 +101,28 @@ func filterClasses() []class {
 			model := fmt.Sprint(s.page("limit=1")[0]["properties"].(object)["model"])
 			require.Equal(s.T, s.count("model = '"+model+"'"), s.count("CASEI(model) = CASEI('"+strings.ToUpper(model)+"')"))
 		}}}},
+		{cql + "accent-insensitive-comparison", []assertion{{"accenti", func(s *session) {
+			model := fmt.Sprint(s.page("limit=1")[0]["properties"].(object)["model"])
+			require.Equal(s.T, s.count("model = '"+model+"'"), s.count("ACCENTI(model) = ACCENTI('"+accented(model)+"')"))
+		}}}},
+		{cql + "property-property", []assertion{{"property-property", func(s *session) {
+			require.Equal(s.T, s.count(""), s.count("area_m2 = area_m2"))
+			require.Zero(s.T, s.count("area_m2 < area_m2"))
+		}}}},
+		{cql + "arithmetic", []assertion{{"arithmetic", func(s *session) {
+			middle := s.middle()
+			want := s.count(fmt.Sprintf("area_m2 > %v", middle))
+			for _, same := range []string{"area_m2 * 2 > %v * 2", "area_m2 - %[1]v > 0", "area_m2 / 4 > %v / 4", "area_m2 + 10 > (%v + 5) + 5"} {
+				require.Equal(s.T, want, s.count(fmt.Sprintf(same, middle)), same)
+			}
+		}}}},
+		{cql + "basic-spatial-functions-plus", []assertion{{"geometries", func(s *session) {
+			b := s.bbox(s.features)
+			line := fmt.Sprintf("LINESTRING(%v %v,%v %v)", b[0], b[1], b[2], b[3])
+			require.Equal(s.T, s.count("S_INTERSECTS(geometry, "+line+")"), s.count("S_INTERSECTS(geometry, GEOMETRYCOLLECTION("+line+"))"))
+			require.Positive(s.T, s.count("S_INTERSECTS(geometry, "+s.polygon()+")"))
+			require.Zero(s.T, s.count("S_INTERSECTS(geometry, MULTIPOINT((-40 -40),(-41 -41)))"))
+		}}}},
 		{cql + "basic-spatial-functions", []assertion{{"s_intersects", func(s *session) {
 			b := s.bbox(s.features)
 			require.Equal(s.T, s.count(""), s.count(fmt.Sprintf("S_INTERSECTS(geometry, BBOX(%v,%v,%v,%v))", b[0], b[1], b[2], b[3])))
@@ -183,4 +205,14 @@ func ids(features []object) []string {
 		out = append(out, fmt.Sprint(f["id"]))
 	}
 	return out
+}
+
+// accented puts an accent on the first e or a.
+func accented(s string) string {
+	for plain, other := range map[string]string{"e": "é", "a": "à", "u": "û"} {
+		if strings.Contains(s, plain) {
+			return strings.Replace(s, plain, other, 1)
+		}
+	}
+	return s
 }
