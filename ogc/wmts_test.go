@@ -304,6 +304,7 @@ func TestWMTSTileIsWhatWasAskedFor(t *testing.T) {
 		require.Equal(t, want, s.renderer.LastTile(), target)
 		require.Equal(t, http.StatusNotModified, s.get(target, "If-None-Match", r.Header.Get("ETag")).StatusCode)
 	}
+	require.Equal(t, http.StatusOK, s.get(replaced(wmtsRest, "/all/", "/2018-09-10T03%3A07%3A59Z/")+".png").StatusCode, "escaped as OpenLayers does")
 	require.Equal(t, http.StatusOK, s.get(wmtsRest+".webp?threshold=0.25&model=small").StatusCode)
 	got := s.renderer.LastTile()
 	require.Equal(t, []any{"image/webp", 0.25, "small"}, []any{got.Format, got.Threshold, got.Model})

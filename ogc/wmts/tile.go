@@ -3,6 +3,7 @@ package wmts
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,8 +86,18 @@ func (a *API) resourceTile(c echo.Context) error {
 
 func pathAddress(c echo.Context) address {
 	q := params(common.ParseKVP(c.Request().URL.RawQuery))
-	return address{layer: c.Param("layer"), style: c.Param("style"), set: c.Param("tms"), matrix: c.Param("matrix"), row: c.Param("row"), col: c.Param("col"),
-		time: c.Param("time"), model: q["MODEL"], run: q["RUN"], threshold: q["THRESHOLD"]}
+	return address{layer: param(c, "layer"), style: param(c, "style"), set: param(c, "tms"), matrix: param(c, "matrix"), row: param(c, "row"), col: param(c, "col"),
+		time: param(c, "time"), model: q["MODEL"], run: q["RUN"], threshold: q["THRESHOLD"]}
+}
+
+// param returns a part of the path. Clients escape what need not be (OpenLayers
+// the colons of dates), and Echo leaves it so.
+func param(c echo.Context, name string) string {
+	s, err := url.PathUnescape(c.Param(name))
+	if err != nil {
+		return c.Param(name)
+	}
+	return s
 }
 
 // mediaType is that of a file's extension, empty where tiles have none such.
