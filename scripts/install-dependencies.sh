@@ -22,6 +22,7 @@ need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 if [ "${1:-}" = test ]; then
   need postgresql-postgis postgis_available
   need gdal-bin ogrinfo --version
+  need curl curl --version
   need nginx /usr/sbin/nginx -v
   need python3-venv python3 -c 'import ensurepip, venv'
   need python3-owslib /usr/bin/python3 -c 'import owslib'
