@@ -174,6 +174,7 @@ func TestQualityOfAnEventThatLacksBands(t *testing.T) {
 		"less":  {[]inference.Absence{{Missing: []string{"B05"}, F1: 0.8}, {Missing: []string{"B05", "B12"}, F1: 0.7}, {F1: 0.9}}, "less", 0.7},
 	} {
 		m.Manifest.Provenance.Absences = append(c.absences, inference.Absence{F1: 0.82, Split: ""})
+		src.ID = name // the quality of an event is remembered
 		q, err := m.Quality(src)
 		require.NoError(t, err)
 		require.NotNil(t, q.Cost, name)

@@ -119,6 +119,7 @@ func worthwhile(u *url.URL) bool {
 func hrefs(kind string, body []byte) ([]string, error) {
 	var out []string
 	switch {
+	case strings.Contains(kind, "json-seq"): // many documents, of what the page of features links to
 	case strings.Contains(kind, "json"):
 		var doc any
 		if err := json.Unmarshal(body, &doc); err != nil {
