@@ -260,7 +260,10 @@ func runTool(t testing.TB, limit time.Duration, name string, arguments ...string
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, name, arguments...).CombinedOutput()
+	command := exec.CommandContext(ctx, name, arguments...)
+	// GDAL's tiled readers would keep what they fetched in the working directory.
+	command.Env = append(os.Environ(), "GDAL_DEFAULT_WMS_CACHE_PATH="+t.TempDir())
+	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s %s:\n%s", name, strings.Join(arguments, " "), out)
 	return out
 }
