@@ -7,7 +7,7 @@ whose cloud.npy is known, and from clouds painted over them, for no simulated pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,12 @@ class Scenes:
         classes = np.array(patches.cloud[row, date])
         classes[(image == 0).any(0)] = IGNORED
         return image, classes
+
+    def images(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """All images as they are, as :meth:`read` gives them."""
+        for pool in self.pools.values():
+            for at in pool:
+                yield self.read(at)
 
     def draw(self, how: Weather, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """One training image, S,S like the patches: red, green and NIR × 10000 (float32) and classes (uint8)."""

@@ -152,8 +152,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     _, logits = open_network(options.model, options.threads)
     tests: dict[str, Iterable[tuple[np.ndarray, np.ndarray]]] = {}
     for folder in options.test:
-        scenes = Scenes([PatchSet(folder)])
-        tests[folder.name] = (scenes.read(at) for pool in scenes.pools.values() for at in pool)
+        tests[folder.name] = Scenes([PatchSet(folder)]).images()
     for folder in options.series:
         tests[f"{folder.name} (against the scene classification)"] = real_series(folder)
     if not tests:

@@ -119,9 +119,16 @@ def test_commands_train_and_judge(tmp_path: Path, capsys: pytest.CaptureFixture)
     entry = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
     assert entry["step"] == 2 and {"iou_clear", "iou_shadow"} <= set(entry)
     real = series(tmp_path / "series")
-    run("evaluate-clouds", "--model", tmp_path / "run" / "best.pt", "--test", held, "--series", real,
+    run("evaluate-clouds", "--model", tmp_path / "run" / "best.pt", "--test", data, held, "--series", real,
         "--threads", 1, "--out", tmp_path / "scores.json")  # fmt: skip
     scores = json.loads((tmp_path / "scores.json").read_text())
+    cloud = np.load(data / "cloud.npy")
+    cloud[:, 1] = 1
+    np.save(data / "cloud.npy", cloud)
+    run("evaluate-clouds", "--model", tmp_path / "run" / "best.pt", "--test", data, held, "--threads", 1, "--out", tmp_path / "again.json")
+    again = json.loads((tmp_path / "again.json").read_text())
+    assert again["train"]["thick"]["pixels"] > 2 * 64 * 60, "each folder is judged by its own images"
+    assert again["held"] == scores["held"]
     against = scores["series (against the scene classification)"]
     # Of 20 × 20 × 3 pixels, two rows of unclassified ones a date and two without data on the first don't count.
     assert np.sum(against["confusion"]) == 3 * 400 - 3 * 40 - 40
