@@ -25,7 +25,7 @@ export function mappingBox({ models, visibleBounds, onModel, onPublished }: Opti
 
   const model = el('select', { id: 'model', onchange: () => chooseModel() }, ...models.map((m) => el('option', { value: m.name }, m.title || m.name)));
   const note = el('div', { class: 'quiet', id: 'quality', role: 'note', hidden: true });
-  const threshold = el('input', { id: 'threshold', type: 'range', min: '0.05', max: '0.95', step: '0.05', oninput: () => showThreshold() });
+  const threshold = el('input', { id: 'threshold', type: 'range', min: '0.05', max: '0.95', step: '0.01', oninput: () => showThreshold() });
   const thresholdValue = el('output', {});
   const minimumArea = el('input', { id: 'minimum-area', type: 'number', min: '0', step: '100', value: '500' });
   const onlyVisible = el('input', { id: 'only-visible', type: 'checkbox' });
