@@ -19,7 +19,7 @@ func TestEvaluateSimulatedEvent(t *testing.T) {
 	ctx, dir, out := context.Background(), simulated(t), t.TempDir()
 	in := func(name string) string { return filepath.Join(out, name) }
 	truth := filepath.Join(dir, "mask.tif")
-	_, _, err := run(ctx, mapArgs(t, dir, "-o", in("a.gpkg"), "-o", in("mask.tif"), "--probability", in("p.tif"), "--min-area", "0")...)
+	_, _, err := run(ctx, mapArgs(t, dir, "-o", in("a.gpkg"), "-o", in("mask.tif"), "--probability", in("p.tif"), "--min-area", "0", "--clouds", "none")...)
 	require.NoError(t, err)
 
 	score := func(mapped string, more ...string) assess.Report {
