@@ -1,5 +1,6 @@
 """Every network: shapes, its exported file against PyTorch, its manifest."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -48,14 +49,19 @@ def test_onnx_runtime_agrees_with_pytorch(name: str, tmp_path: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(exported.path), options, providers=["CPUExecutionProvider"])
+    exact = copy.deepcopy(model).double()
     for shape in ((2, 64, 64), (1, 64, 96)):
         feeds = inputs(network, *shape)
         with torch.no_grad():
-            expected = model(*feeds).numpy()
+            expected, truth = model(*feeds).numpy(), exact(*(x.double() for x in feeds)).numpy()
         assert expected.shape == (shape[0], network.classes, *shape[1:])
         assert 0.05 < expected.std() < 20
         given = session.run(["logits"], {n: x.numpy() for n, x in zip(network.inputs, feeds, strict=True)})[0]
-        np.testing.assert_allclose(given, expected, atol=1e-4, rtol=0)
+        # Random weights blow rounding up in the deepest networks: there PyTorch itself is further than 1e-4 from
+        # what it gives in double precision, and ONNX Runtime may be as far, but no further.
+        rounding = np.abs(expected - truth).max()
+        np.testing.assert_allclose(given, truth, atol=max(1e-4, 1.2 * rounding), rtol=0)
+        assert rounding < 5e-3, "rounding that could hide an error"
     document = manifest.build(network, "some-name", "1.0.0", "A title", exported, {})
     assert document["kind"] == network.kind
     assert [i["tensor"] for i in document["inputs"]] == list(network.inputs)
