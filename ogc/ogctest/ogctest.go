@@ -310,6 +310,7 @@ type Jobs struct {
 
 	mu   sync.Mutex
 	jobs []jobs.Job // oldest first
+	made int        // so far: an id is never used again, since a dismissed job may still be running
 	turn chan struct{}
 	work processJobs
 }
@@ -322,7 +323,8 @@ func (s *Jobs) Submit(_ context.Context, spec jobs.Spec, request json.RawMessage
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := Day().Add(time.Duration(len(s.jobs)) * time.Hour)
-	j := jobs.Job{ID: fmt.Sprintf("job-%d", len(s.jobs)+1), Process: "map-landslides", Spec: spec, Request: request, Status: jobs.Running, Progress: 40,
+	s.made++
+	j := jobs.Job{ID: fmt.Sprintf("job-%d", s.made), Process: "map-landslides", Spec: spec, Request: request, Status: jobs.Running, Progress: 40,
 		Message: "predicting blocks", BlocksDone: 4, BlocksPlanned: 10, Created: at, Started: at, Updated: at, Log: []jobs.LogLine{{Time: at, Message: "planned 10 blocks"}}}
 	if s.Instant {
 		j = finished(j)

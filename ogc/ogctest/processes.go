@@ -41,7 +41,8 @@ func (s *Jobs) Execute(ctx context.Context, process string, inputs, request json
 	}
 	s.mu.Lock()
 	at := Day().Add(time.Duration(len(s.jobs)) * time.Hour)
-	j := jobs.Job{ID: fmt.Sprintf("job-%d", len(s.jobs)+1), Process: process, Request: request, Status: jobs.Running, Message: "running", Created: at, Started: at, Updated: at}
+	s.made++
+	j := jobs.Job{ID: fmt.Sprintf("job-%d", s.made), Process: process, Request: request, Status: jobs.Running, Message: "running", Created: at, Started: at, Updated: at}
 	s.jobs = append(s.jobs, j)
 	s.mu.Unlock()
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
