@@ -109,6 +109,9 @@ func (a *API) dataset(c echo.Context) error {
 		return err
 	}
 	whole := common.Dataset(a.Site.Title, all)
+	if !whole.Known { // there is no event yet: an empty picture of the world
+		whole.Bounds, whole.Known = [4]float64{-180, -85, 180, 85}, true
+	}
 	v, crs, err := a.parse(q, whole, f)
 	if err != nil {
 		return err
