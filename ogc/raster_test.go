@@ -269,3 +269,15 @@ func TestWrongParametersOfPictures(t *testing.T) {
 		})
 	}
 }
+
+// Before there is any event, the dataset's map is an empty picture, and its tiles are not there.
+func TestMapWithoutEvents(t *testing.T) {
+	s := newServer(t)
+	for _, event := range []string{"atsuma-2018", "away"} {
+		require.NoError(t, s.store.DeleteEvent(t.Context(), event))
+	}
+	r := s.get("/map")
+	require.Equal(t, http.StatusOK, r.StatusCode)
+	require.Equal(t, "image/png", r.Header.Get("Content-Type"))
+	require.Equal(t, http.StatusNotFound, s.get("/map/tiles/WebMercatorQuad/0/0/0").StatusCode)
+}
