@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import checkpoint, networks, single_about
+from . import checkpoint, networks, single_about, warmstart
+from .bbunet import BBUnet
 from .data import PatchSet
 from .landslide4sense import (
     CHANNELS,
@@ -122,8 +123,9 @@ class Mixer:
         return Sample.join(parts)
 
 
-def train(material: Material, folder: Path, recipe: Recipe) -> dict[str, Any]:
-    """Trains, or goes on with a run, and chooses the threshold. Returns what is written to ``threshold.json``."""
+def train(material: Material, folder: Path, recipe: Recipe, start: BBUnet | None = None) -> dict[str, Any]:
+    """Trains, or goes on with a run, and chooses the threshold. Returns what is written to ``threshold.json``.
+    ``start`` is a BBUnet whose encoder and decoder a new run begins with."""
     network = networks.get(recipe.network)
     if network.kind != "single-date":
         raise ValueError(f"train-single: {recipe.network} is {network.kind}; choose from {networks.names('single-date')}")
@@ -140,7 +142,10 @@ def train(material: Material, folder: Path, recipe: Recipe) -> dict[str, Any]:
         "training_patches": sizes,
         "held_out_patches": {s.name: len(s) for s in material.held_out},
     }
-    loop = Loop(recipe.network, network.build(), folder, recipe.pace, optimizer, configuration)
+    model = network.build()
+    if start is not None:
+        configuration["started_from"] = f"{len(warmstart.single_date(start, model))} tensors of a BBUnet"
+    loop = Loop(recipe.network, model, folder, recipe.pace, optimizer, configuration)
     print(f"{recipe.network}: {sizes}, step {loop.step}", flush=True)
     mixer, rng = Mixer(material.train), loop.generator()
 
@@ -226,6 +231,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser("train-single", help="train a single-date network on Landslide4Sense, or go on with a run")
     add_data_options(parser)
     parser.add_argument("--share", type=float, default=1.0, help="of the training blocks")
+    parser.add_argument("--start", type=Path, help="begin with encoder and decoder of an exported BBUnet; needs --surface, to measure it on")
     parser.add_argument("--leave-out", type=int, nargs="*", default=[], help="further blocks to keep out of training")
     parser.set_defaults(run=_train)
 
@@ -235,10 +241,18 @@ def _train(options: argparse.Namespace) -> None:
     patches, surface = opened(options)
     recipe = recipe_of(options, patches, share=options.share, leave_out=tuple(options.leave_out))
     material = Material.split(patches, surface, recipe, reserve=not options.all_blocks)
-    chosen = train(material, options.out, recipe)
+    chosen = train(material, options.out, recipe, _start(options))
     rows = score_files(options.out, options.validation, chosen)
     about = single_about.write(options.out, recipe.changes.drop, chosen, rows)
     print(f"best weights: {options.out / 'best.pt'}; for export --about: {about}")
+
+
+def _start(options: argparse.Namespace) -> BBUnet | None:
+    if options.start is None:
+        return None
+    if not options.surface:
+        raise ValueError("train-single: --start needs --surface: patches that the BBUnet's batch norms are measured on")
+    return warmstart.from_file(options.start, PatchSet(options.surface[0]))
 
 
 def score_files(folder: Path, files: Sequence[Path], chosen: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,12 +6,9 @@ import argparse
 import datetime
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from . import warmstart
-from .bbunet import BBUnet
-from .checkpoint import load_bbunet
 from .data import PatchSet
 from .train import Settings, Trainer
 
@@ -37,7 +34,6 @@ def register(commands: argparse._SubParsersAction) -> None:
     train.set_defaults(run=_train)
 
 
-
 def _train(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     settings = Settings(
@@ -51,16 +47,9 @@ def _train(options: argparse.Namespace) -> None:
         distillation=options.distillation,
     )
     data = [PatchSet(f) for f in options.data]
-    start = _bbunet(options.start, data[0]) if options.start else None
-    teacher = _bbunet(options.teacher, data[0]) if options.teacher else None
+    start = warmstart.from_file(options.start, data[0]) if options.start else None
+    teacher = warmstart.from_file(options.teacher, data[0]) if options.teacher else None
     trainer = Trainer(data, [PatchSet(f) for f in options.validation], options.out, settings, start, teacher)
     print(f"{len(trainer.sampler)} training patches, step {trainer.step}", flush=True)
     end = datetime.time.fromisoformat(options.until) if options.until else None
     trainer.run(stop=lambda: end is not None and datetime.datetime.now().time() >= end)
-
-
-def _bbunet(path: Path, sample: PatchSet) -> BBUnet:
-    if path.suffix != ".onnx":
-        return load_bbunet(path)
-    picks = np.linspace(0, len(sample) - 1, min(len(sample), 96)).astype(int)
-    return warmstart.from_onnx(path, (sample.batch(part) for part in np.array_split(picks, 12)))

@@ -1,4 +1,5 @@
-"""Training from an exported BBUnet: its batch norms, folded away for serving, are put back."""
+"""Training from an exported BBUnet: its batch norms, folded away for serving, are put back, and a single-date
+U-Net may begin with what it has learnt to see."""
 
 from __future__ import annotations
 
@@ -10,11 +11,22 @@ import onnx
 import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
 
-from .bbunet import BBUnet
-from .data import Batch
+from .bbunet import BANDS, BBUnet
+from .checkpoint import load_bbunet
+from .data import Batch, PatchSet
+from .landslide4sense import CHANNELS, DIVISORS
 
 _PREFIX, _HALF = "model.", ".half"
+
+
+def from_file(path: Path, patches: PatchSet) -> BBUnet:
+    """Opens a BBUnet to be trained further: a checkpoint, or an exported file measured on some of ``patches``."""
+    if path.suffix != ".onnx":
+        return load_bbunet(path)
+    picks = np.linspace(0, len(patches) - 1, min(len(patches), 96)).astype(int)
+    return from_onnx(path, (patches.batch(part) for part in np.array_split(picks, 12)))
 
 
 def from_onnx(path: Path, batches: Iterable[Batch]) -> BBUnet:
@@ -46,6 +58,33 @@ def from_onnx(path: Path, batches: Iterable[Batch]) -> BBUnet:
             norm.running_mean.copy_(mean)
             norm.running_var.copy_(variance)
     return model
+
+
+def single_date(bbunet: BBUnet, network: nn.Module) -> list[str]:
+    """Gives a U-Net on a ResNet of basic blocks (``unet-resnet34``) the convolutions and norms of a BBUnet's encoder of
+    images and of its decoder, where names and shapes agree, and returns the names of what was taken over.
+
+    The first convolution is brought to the stored units of Landslide4Sense, and begins with nothing for the channels that
+    BBUnet lacks. Blocks that a deeper ResNet has more pass their input on until they have learnt better.
+    """
+    source = {k: v for k, v in bbunet.state_dict().items() if k.startswith(("encoder.", "decoder."))}
+    first = "encoder.conv1.weight"
+    target = network.state_dict()
+    if first not in target or target[first].shape[1] != len(CHANNELS):
+        raise ValueError("begin with a BBUnet: only U-Nets on a ResNet that reads the 14 channels can, such as unet-resnet34")
+    adapted = torch.zeros_like(target[first])
+    for channel, name in enumerate(CHANNELS):
+        if name in BANDS:
+            adapted[:, channel] = source[first][:, BANDS.index(name)] * (DIVISORS[channel] / 10000)
+    source[first] = adapted
+    taken = [k for k, v in source.items() if k in target and target[k].shape == v.shape]
+    network.load_state_dict({k: source[k] for k in taken}, strict=False)
+    with torch.no_grad():
+        for name, module in network.named_modules():
+            further = isinstance(module, BasicBlock) and f"{name}.conv1.weight" not in source
+            if further and module.downsample is None:
+                module.bn2.weight.zero_()
+    return taken
 
 
 def _weights(path: Path) -> dict[str, Tensor]:

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from scarp_models import networks, warmstart
-from scarp_models.bbunet import BBUnet
+from scarp_models.bbunet import BANDS, BBUnet
 from scarp_models.data import PatchSet
 from scarp_models.export import export
+from scarp_models.landslide4sense import CHANNELS, DIVISORS
 
 
 def test_an_exported_network_comes_back_with_batch_norms(network: BBUnet, patches: Path, tmp_path: Path) -> None:
@@ -21,3 +23,26 @@ def test_an_exported_network_comes_back_with_batch_norms(network: BBUnet, patche
         # In training mode a batch norm uses the batch's own moments: those that were put in.
         trained = restored.train()(*batch.inputs())
     torch.testing.assert_close(trained, expected, atol=2e-2, rtol=2e-2)
+
+
+def test_a_single_date_u_net_begins_with_what_a_bbunet_sees(network: BBUnet) -> None:
+    unet = networks.get("unet-resnet34").build()
+    taken = warmstart.single_date(network.eval(), unet)
+    assert "encoder.conv1.weight" in taken and any(k.startswith("decoder.") for k in taken)
+    divisors = torch.from_numpy(DIVISORS).float()
+    surface = torch.rand(2, 12, 64, 64)  # reflectance in BBUnet's order of bands, without B8A and in a sky of none
+    surface[:, BANDS.index("B8A")] = 0
+    image = torch.zeros(2, 14, 64, 64)
+    for channel, name in enumerate(CHANNELS):
+        if name in BANDS:
+            image[:, channel] = surface[:, BANDS.index(name)] * 10000 / divisors[channel]
+    with torch.no_grad():
+        expected, seen = network.encoder(surface), unet.eval().encoder(image)
+    # The deeper ResNet's further blocks pass their input on, so far as they have none of their own.
+    torch.testing.assert_close(seen[1], expected[1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(seen[5], expected[5], atol=1e-4, rtol=1e-4)
+
+
+def test_only_u_nets_on_a_resnet_begin_so(network: BBUnet) -> None:
+    with pytest.raises(ValueError, match="unet-resnet34"):
+        warmstart.single_date(network, networks.get("unet-vgg16").build())
