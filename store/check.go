@@ -157,6 +157,9 @@ func (q Query) Normal() (Query, error) {
 			return q, fmt.Errorf("%w query: %w", ErrInvalid, err)
 		}
 	}
+	if q.Sketch {
+		q.Sort = []SortKey{largestFirst()}
+	}
 	if err := q.checkSort(); err != nil {
 		return q, err
 	}

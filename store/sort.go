@@ -13,6 +13,9 @@ type SortKey struct {
 	Descending bool
 }
 
+// largestFirst is the order of sketches, which the stores have an index of.
+func largestFirst() SortKey { return SortKey{Field: "area_m2", Descending: true} }
+
 // MaxSortKeys is how many fields a query may be sorted by.
 const MaxSortKeys = 5
 
@@ -136,7 +139,7 @@ func (q Query) Order(d filter.Dialect, id string) string {
 // Indexed says whether an index of the stores has the query's order: that of
 // ids, or the largest first.
 func (q Query) Indexed() bool {
-	return len(q.Sort) == 0 || len(q.Sort) == 1 && q.Sort[0] == SortKey{"area_m2", true}
+	return len(q.Sort) == 0 || len(q.Sort) == 1 && q.Sort[0] == largestFirst()
 }
 
 // Page makes a page of what was found in the query's order, of which one more
@@ -153,4 +156,21 @@ func (q Query) Page(found []Landslide, e Extent) Page {
 	}
 	page.Matched = e.Counted(len(page.Landslides))
 	return page
+}
+
+// Probe is how many of a run's largest landslides a store looks at to learn how
+// many of them lie in the box of a sketch.
+const Probe = 1000
+
+// Walk is how many of a run's landslides have to be looked at, the largest
+// first, until a sketch's page is full, where hits of the first seen lie in its
+// box; false where the spatial index finds them sooner.
+func (q Query) Walk(hits, seen, landslides int) (int, bool) {
+	if hits == 0 || seen == 0 {
+		return 0, false
+	}
+	const spare = 1.5 // the small ones need not lie where the large ones do
+	walk := int(spare * float64(q.Limit+1) * float64(seen) / float64(hits))
+	matches := landslides * hits / seen
+	return walk, walk < matches
 }

@@ -92,6 +92,9 @@ type Query struct {
 	AfterKeys []any
 	// Limit bounds the page; 0 means [DefaultLimit], more than [MaxLimit] that.
 	Limit int
+	// Sketch is for drawing: the largest come first whatever Sort says, nothing is
+	// counted, and what only its own bounding box has in BBox may be there too.
+	Sketch bool
 }
 
 // Page is a piece of a query's answer in the query's order.
@@ -102,7 +105,7 @@ type Page struct {
 	NextKeys []any
 	// Matched counts all that the query matches without After and Limit; it is
 	// -1 where they are more than [CountLimit] and counting them would cost too
-	// much. Whole runs are always counted.
+	// much, and where the query is a sketch. Whole runs are always counted.
 	Matched int
 }
 

@@ -25,11 +25,11 @@ type sorting struct {
 func (s *sorting) Landslides(ctx context.Context, q store.Query) (store.Page, error) {
 	s.asked = q
 	limit := q.Limit
-	if len(q.Sort) > 0 {
+	if q.Sketch {
 		q.Limit = math.MaxInt
 	}
 	page, err := s.fakeStore.Landslides(ctx, q)
-	if len(q.Sort) > 0 {
+	if q.Sketch {
 		slices.SortFunc(page.Landslides, func(a, b store.Landslide) int { return cmp.Compare(b.Area, a.Area) })
 		page.Landslides = page.Landslides[:min(limit, len(page.Landslides))]
 	}

@@ -15,14 +15,18 @@ import (
 const (
 	// speck is the side in pixels of the square that stands for a landslide too small to see.
 	speck = 2.0
+	// pixelsEach is how many pixels of a picture there are for each landslide that is
+	// drawn, at the least: of more landslides the largest are drawn. Specks side by
+	// side would fill so much.
+	pixelsEach = speck * speck
 )
 
-// drawLandslides draws the polygons of a run, filled and outlined.
+// drawLandslides draws the polygons of a run, filled and outlined; of a great many the largest.
 func (e *Engine) drawLandslides(ctx context.Context, d drawing, l *lattice) (data []byte, complete bool, err error) {
 	f, ink := l.frame, d.style.Polygons
 	fill := vector.NewRasterizer(f.width, f.height)
 	line := vector.NewRasterizer(f.width, f.height)
-	err = e.shapes(ctx, d, f, 8, func(_ *store.Landslide, p orb.Polygon) {
+	err = e.largest(ctx, d, f, 8, int(float64(f.width*f.height)/pixelsEach), func(_ *store.Landslide, p orb.Polygon) {
 		b := p.Bound()
 		if max(b.Max[0]-b.Min[0], b.Max[1]-b.Min[1]) < speck {
 			addPath(line, square(b.Center(), speck), orb.CCW)

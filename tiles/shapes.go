@@ -18,20 +18,10 @@ const (
 	pageSize = 2000
 )
 
-// shapes calls visit for each landslide of a run that shows in a frame, in
-// ascending id order, with its polygon in pixels of the frame, clipped to it with a margin.
-func (e *Engine) shapes(ctx context.Context, d drawing, f frame, margin float64, visit func(*store.Landslide, orb.Polygon)) error {
-	return e.selected(ctx, d, f, margin, store.Query{Limit: pageSize}, true, visit)
-}
-
-// largest is shapes for the largest landslides only, at most so many, the largest first.
+// largest calls visit for the largest landslides of a run that show in a frame, at
+// most so many, the largest first, with their polygons in pixels of the frame,
+// clipped to it with a margin.
 func (e *Engine) largest(ctx context.Context, d drawing, f frame, margin float64, most int, visit func(*store.Landslide, orb.Polygon)) error {
-	q := store.Query{Limit: most, Sort: []store.SortKey{{Field: "area_m2", Descending: true}}}
-	return e.selected(ctx, d, f, margin, q, false, visit)
-}
-
-// selected goes through the first page of the query, or all of them.
-func (e *Engine) selected(ctx context.Context, d drawing, f frame, margin float64, q store.Query, all bool, visit func(*store.Landslide, orb.Polygon)) error {
 	if d.run == "" || e.deps.Store == nil {
 		return nil
 	}
@@ -47,8 +37,9 @@ func (e *Engine) selected(ctx context.Context, d drawing, f frame, margin float6
 		return err
 	}
 	defer project.release()
-	q.Event, q.Run, q.BBox, q.From, q.To = d.src.Event().ID, d.run, box, d.during.From, d.during.To
-	for {
+	q := store.Query{Event: d.src.Event().ID, Run: d.run, BBox: box, From: d.during.From, To: d.during.To, Sketch: true}
+	for left := most; left > 0; left -= q.Limit {
+		q.Limit = min(left, pageSize)
 		page, err := e.deps.Store.Landslides(ctx, q)
 		if err != nil {
 			return fmt.Errorf("read landslides of run %s: %w", d.run, err)
@@ -58,11 +49,12 @@ func (e *Engine) selected(ctx context.Context, d drawing, f frame, margin float6
 				visit(&page.Landslides[i], s)
 			}
 		}
-		if page.Next == 0 || !all {
+		if page.Next == 0 {
 			return nil
 		}
 		q.After, q.AfterKeys = page.Next, page.NextKeys
 	}
+	return nil
 }
 
 // shape projects a polygon into pixels of the frame and clips it; nil is nothing to see.

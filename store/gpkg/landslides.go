@@ -31,6 +31,10 @@ func (s *Store) Landslides(ctx context.Context, q store.Query) (store.Page, erro
 		if err != nil {
 			return err
 		}
+		if q.Sketch {
+			page, err = where.sketch(ctx, tx, q, run)
+			return err
+		}
 		if mark != "" {
 			mark += " " + version
 		}

@@ -12,6 +12,6 @@ import (
 
 func BenchmarkMillion(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "million.gpkg")
-	require.NoError(b, gpkg.Export(b.Context(), path, storetest.Event("e"), storetest.NewRun("big", "e", 1), storetest.InRows("big")))
+	require.NoError(b, gpkg.Export(b.Context(), path, storetest.Event("e"), storetest.BigRun(), storetest.InRows("big")))
 	storetest.BenchmarkMillion(b, open(b, path))
 }

@@ -22,7 +22,7 @@ func BenchmarkMillion(b *testing.B) {
 	url := postgrestest.URL(b)
 	s := open(b, url)
 	require.NoError(b, s.PutEvent(b.Context(), storetest.Event("e")))
-	require.NoError(b, s.Publish(b.Context(), storetest.NewRun("big", "e", 1), nil))
+	require.NoError(b, s.Publish(b.Context(), storetest.BigRun(), nil))
 	conn, err := pgx.Connect(b.Context(), url)
 	require.NoError(b, err)
 	defer conn.Close(b.Context())

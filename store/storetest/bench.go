@@ -78,6 +78,13 @@ func Scattered(n int) []store.Landslide {
 // measures: one by one in rows, as a mapping job writes them.
 const Million = 1000
 
+// BigRun is the run of [BenchmarkMillion].
+func BigRun() store.Run {
+	r := NewRun("big", "e", 1)
+	r.Summary.Landslides = Million * Million
+	return r
+}
+
 // InRows are the landslides of [BenchmarkMillion]: octagons 0.002° apart from 136° E 36° N on.
 func InRows(run string) iter.Seq2[store.Landslide, error] {
 	return func(yield func(store.Landslide, error) bool) {
@@ -102,7 +109,6 @@ func InRows(run string) iter.Seq2[store.Landslide, error] {
 // big of [InRows]: the 95th percentile and the median of boxes of several
 // sizes that were not asked for before.
 func BenchmarkMillion(b *testing.B, s store.Store) {
-	area := store.SortKey{Field: "area_m2", Descending: true}
 	for name, test := range map[string]struct {
 		side float64
 		q    store.Query
@@ -112,8 +118,11 @@ func BenchmarkMillion(b *testing.B, s store.Store) {
 		"0.5°":                      {0.5, store.Query{}},
 		"1°":                        {1, store.Query{}},
 		"360°":                      {360, store.Query{}},
-		"0.1°, largest 2000":        {0.1, store.Query{Limit: 2000, Sort: []store.SortKey{area}}},
-		"1°, largest 2000":          {1, store.Query{Limit: 2000, Sort: []store.SortKey{area}}},
+		"0.1° to draw":              {0.1, store.Query{Limit: 2000, Sketch: true}},
+		"0.35° to draw":             {0.35, store.Query{Limit: 2000, Sketch: true}},
+		"0.7° to draw":              {0.7, store.Query{Limit: 2000, Sketch: true}},
+		"1° to draw":                {1, store.Query{Limit: 2000, Sketch: true}},
+		"360° to draw":              {360, store.Query{Limit: 2000, Sketch: true}},
 		"0.1°, filtered by an area": {0.1, store.Query{Filter: &filter.Call{Op: filter.Greater, Args: []filter.Expr{&filter.Property{Name: "area_m2"}, &filter.Literal{Value: 3000.0}}}}},
 	} {
 		b.Run(name, func(b *testing.B) {

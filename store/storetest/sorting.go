@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/paulmach/orb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -103,6 +104,51 @@ func countLimit(t *testing.T, s store.Store) {
 	page, err = s.Landslides(t.Context(), few)
 	require.NoError(t, err)
 	assert.Equal(t, page.Matched, len(page.Landslides))
+}
+
+// sketches compares pages of sketches with what the landslides' bounding boxes
+// say: boxes that hold much of a run, little, nothing, and two at once.
+func sketches(t *testing.T, s store.Store) {
+	landslides := Scattered(6000)
+	landslides[0].Geometry = orb.Polygon{{{179.9, 37}, {179.95, 37}, {179.95, 37.05}, {179.9, 37}}}
+	landslides[0].Area = 1e6
+	run := NewRun("run", "e", 1)
+	run.Summary.Landslides = len(landslides)
+	publish(t, s, run, landslides)
+	for name, q := range map[string]store.Query{
+		"everywhere":   {},
+		"all":          {BBox: &[4]float64{130, 30, 140, 40}},
+		"half":         {BBox: &[4]float64{136, 36, 137, 38}},
+		"little":       {BBox: &[4]float64{136.5, 36.5, 136.7, 36.7}},
+		"nothing":      {BBox: &[4]float64{130, 30, 131, 31}},
+		"two boxes":    {BBox: &[4]float64{179, 30, 137, 40}},
+		"area":         {BBox: &[4]float64{136, 36, 137.5, 38}, MinArea: 2000},
+		"dates":        {BBox: &[4]float64{136, 36, 137.5, 38}, From: time0.AddDate(50, 0, 0)},
+		"large filter": {BBox: &[4]float64{136, 36, 137.5, 38}, Filter: parsed(t, "area_m2 < 600")},
+	} {
+		expected := []float64{}
+		for _, l := range landslides {
+			in := q.BBox == nil
+			for _, b := range q.Boxes() {
+				in = in || b.Intersects(l.Geometry.Bound())
+			}
+			if in && l.Area >= q.MinArea && (q.Filter == nil || l.Area < 600) && q.From.IsZero() {
+				expected = append(expected, l.Area)
+			}
+		}
+		slices.Sort(expected)
+		slices.Reverse(expected)
+		q.Event, q.Run, q.Sketch = "e", "run", true
+		for _, q.Limit = range []int{40, 1500} {
+			got := areas(read(t, s, q))
+			assert.Equal(t, expected, got, "%s by %d", name, q.Limit)
+		}
+		q.Run = ""
+		page, err := s.Landslides(t.Context(), q)
+		require.NoError(t, err)
+		assert.Equal(t, -1, page.Matched, name)
+		assert.Equal(t, expected[:min(q.Limit, len(expected))], areas(page.Landslides), "%s of the latest", name)
+	}
 }
 
 // read reads the query's pages one after the other, counted or not.
