@@ -48,6 +48,8 @@ type Deps struct {
 	Renderer tiles.Renderer
 	Jobs     jobs.Service
 	Models   inference.Predictor
+	// Callbacks says that there are hosts that jobs may call back.
+	Callbacks bool
 	// RegisterEvent checks an event (against the imagery allow-list too) and
 	// stores it. It wraps a [common.Problem] where the event is at fault.
 	RegisterEvent func(context.Context, imagery.Event) error
@@ -110,11 +112,11 @@ func (d Deps) withDefaults() Deps {
 	return d
 }
 
-// Conformance lists the URIs of all conformance classes that the server declares.
-func Conformance() []string {
+// conformance lists the URIs of all conformance classes that the server declares.
+func (d Deps) conformance() []string {
 	const c = "http://www.opengis.net/spec/ogcapi-common-"
 	return slices.Concat([]string{c + "1/1.0/conf/core", c + "1/1.0/conf/landing-page", c + "1/1.0/conf/json", c + "1/1.0/conf/html", c + "1/1.0/conf/oas30", c + "2/1.0/conf/collections"},
-		features.Conformance(), ogctiles.Conformance(), maps.Conformance(), processes.Conformance())
+		features.Conformance(), ogctiles.Conformance(), maps.Conformance(), processes.Conformance(d.Callbacks))
 }
 
 // Register adds the routes of all standards. It fails where templates,
@@ -123,7 +125,7 @@ func Register(e *echo.Echo, d Deps) error {
 	d = d.withDefaults()
 	site := &common.Site{Title: d.Title, Description: d.Description, Contact: d.Contact, BaseURL: d.BaseURL, Log: d.Log}
 	catalog := common.NewCatalog(d.Store, d.Sources, d.Log)
-	resources := &common.Resources{Site: site, Catalog: catalog, App: d.App, Conformance: Conformance(), MapCRS: d.CRS, LatLon: d.LatLon}
+	resources := &common.Resources{Site: site, Catalog: catalog, App: d.App, Conformance: d.conformance(), MapCRS: d.CRS, LatLon: d.LatLon}
 	tilesAPI := &ogctiles.API{Site: site, Catalog: catalog, Renderer: d.Renderer}
 	featuresAPI := &features.API{Site: site, Catalog: catalog, Store: d.Store, CRS: d.CRS, Projector: d.Projector, LatLon: d.LatLon, DefaultLimit: d.DefaultLimit, MaxLimit: d.MaxLimit, Now: d.Now}
 	processesAPI := &processes.API{Site: site, Catalog: catalog, Jobs: d.Jobs, Models: d.Models, RegisterEvent: d.RegisterEvent, Guard: d.WriteGuard, SyncTimeout: d.SyncTimeout}

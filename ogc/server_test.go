@@ -55,7 +55,7 @@ func newServer(t testing.TB, change ...func(*ogc.Deps)) *server {
 		BaseURL: func(*http.Request) string { return base },
 		Contact: common.Contact{Name: "Test office", Email: "office@example.org"},
 		Store:   db, Sources: ogctest.Sources{Store: db, Broken: map[string]bool{"away": true}},
-		Renderer: s.renderer, Jobs: s.jobs, Models: ogctest.Models{},
+		Renderer: s.renderer, Jobs: s.jobs, Models: ogctest.Models{}, Callbacks: true,
 		RegisterEvent: func(ctx context.Context, e imagery.Event) error {
 			if strings.HasPrefix(e.DEM, "/etc/") {
 				return common.BadRequest("dem %s is not in an allowed place", e.DEM)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command beside a server of its own that has the demo event, mapped
-# once. The command finds the server's URL in SCARP_TEST_SERVER.
+# once. The command finds the server's URL in SCARP_TEST_SERVER, and where it may
+# be called back in SCARP_TEST_CALLBACKS.
 #
 #   scripts/with-demo-server.sh COMMAND [ARGUMENT...]
 set -euo pipefail
@@ -16,6 +17,8 @@ trap stop EXIT
 
 port=${SCARP_TEST_PORT:-18480}
 export SCARP_TEST_SERVER=http://127.0.0.1:$port
+export SCARP_TEST_CALLBACKS=127.0.0.1:$((port + 1))
+export SCARP_CALLBACK_HOSTS=$SCARP_TEST_CALLBACKS SCARP_CALLBACK_NETWORKS=127.0.0.0/8
 export SCARP_DATA_DIR=$work/data SCARP_LISTEN=127.0.0.1:$port SCARP_RATE_LIMIT=0 SCARP_ACCESS_LOG=false
 build/scarp simulate -o "$SCARP_DATA_DIR/demo" >"$work/log"
 build/scarp event add "$SCARP_DATA_DIR/demo/event.yaml" >>"$work/log"

@@ -12,7 +12,7 @@ import (
 // What the server declares at /conformance holds.
 func TestConformance(t *testing.T) {
 	url := shared(t)
-	report := ats.Run(t, url)
+	report := ats.Run(t, url, sharedServer.callbacks)
 	out := os.Stdout
 	if name := os.Getenv("SCARP_CONFORMANCE_TABLE"); name != "" {
 		f, err := os.Create(name)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -36,8 +37,10 @@ var sharedServer struct {
 	once   sync.Once
 	url    string
 	folder string
-	err    error
-	stop   []func()
+	// callbacks is the address that the server may call back.
+	callbacks string
+	err       error
+	stop      []func()
 }
 
 func TestMain(m *testing.M) {
@@ -112,7 +115,8 @@ func shared(t *testing.T) string {
 		require.NoError(t, err)
 		require.NoError(t, event.WriteYAML(f))
 		require.NoError(t, f.Close())
-		url, stop := start(t, defaults(t, folder))
+		sharedServer.callbacks = freeAddress(t)
+		url, stop := start(t, defaults(t, folder, "--callback-hosts", sharedServer.callbacks, "--callback-networks", "127.0.0.0/8"))
 		sharedServer.stop = append(sharedServer.stop, stop)
 		sharedServer.url, sharedServer.folder = url, folder
 		mapEvent(t, url)
@@ -121,6 +125,15 @@ func shared(t *testing.T) string {
 		t.Skip("the server did not start in an earlier test")
 	}
 	return sharedServer.url
+}
+
+// freeAddress is one of this machine that nobody listens at.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func send(t testing.TB, method, url, body string, headers ...string) (*http.Response, []byte) {

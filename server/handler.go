@@ -90,7 +90,7 @@ func NewHandler(b *Backend) (http.Handler, *health, error) {
 	}
 	err = ogc.Register(e, ogc.Deps{
 		Title: c.Title, BaseURL: public.of, App: app,
-		Store: b.Store, Sources: b.Sources, Renderer: b.Tiles, Jobs: b.Jobs, Models: b.Inference,
+		Store: b.Store, Sources: b.Sources, Renderer: b.Tiles, Jobs: b.Jobs, Models: b.Inference, Callbacks: len(c.CallbackHosts) > 0,
 		RegisterEvent: b.RegisterEvent, DeleteEvent: b.Store.DeleteEvent, WriteGuard: guardWrites(c.APIKeys),
 		CRS: c.WMSCRS, Projector: b.Tiles, LatLon: tiles.NorthingFirst,
 		MaxWidth: c.MaxImageSize, MaxHeight: c.MaxImageSize, SyncTimeout: c.SyncTimeout, Log: b.Log,

@@ -50,11 +50,13 @@ type Report struct {
 }
 
 // Run tests the server at base, the URL of its landing page without a slash at
-// the end, which must hold at least one event that has been mapped. Every
-// assertion is a subtest.
-func Run(t *testing.T, base string) Report {
+// the end, which must hold at least one event that has been mapped. callbacks is
+// an address of this machine, as host:port, that the server may send callbacks to;
+// a server that declares them has to be given one. Every assertion is a subtest.
+func Run(t *testing.T, base, callbacks string) Report {
 	t.Helper()
 	s := newSession(t, base)
+	s.callbacks = callbacks
 	report := Report{Classes: map[string]*Counts{}, Skips: map[string]string{}}
 	accepted := reasons(acceptedSkips)
 	known := map[string]bool{}

@@ -2,7 +2,10 @@ package ats
 
 import (
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -104,13 +107,29 @@ func processesClasses() []class {
 				s.badRequest("/jobs?minDuration=long")
 			}},
 		}},
-		{p + "callback", []assertion{{"job-callback", func(s *session) {
-			// A receiver on the tester's own machine is no allowed host: the server
-			// must say so before it starts a job, instead of calling anybody.
-			a := s.execute(`{"inputs":{"message":"x"},"subscriber":{"successUri":"http://192.0.2.1/never"}}`, "Prefer", deferredAnswer)
-			require.Contains(s.T, []int{http.StatusBadRequest, http.StatusForbidden}, a.StatusCode, "%s", a.body)
-			require.Equal(s.T, problemType, a.kind())
-		}}}},
+		{p + "callback", []assertion{
+			{"job-callback", func(s *session) {
+				called := s.receiver()
+				body := fmt.Sprintf(`{"inputs":{"message":"some text"},"subscriber":{"successUri":"http://%[1]s/success","inProgressUri":"http://%[1]s/progress","failedUri":"http://%[1]s/failed"}}`, s.callbacks)
+				job := s.decode(s.execute(body, "Prefer", deferredAnswer))
+				s.requireStatus(job)
+				for call := range called {
+					require.NotEqual(s.T, "/failed", call.path)
+					if call.path == "/success" {
+						require.Equal(s.T, "some text", call.body["message"])
+						return
+					}
+					s.requireStatus(call.body)
+					require.Equal(s.T, job["jobID"], call.body["jobID"])
+				}
+			}},
+			{"not-allowed", func(s *session) {
+				// The server must say so before it starts a job, instead of calling anybody.
+				a := s.execute(`{"inputs":{"message":"x"},"subscriber":{"successUri":"http://192.0.2.1/never"}}`, "Prefer", deferredAnswer)
+				require.Contains(s.T, []int{http.StatusBadRequest, http.StatusForbidden}, a.StatusCode, "%s", a.body)
+				require.Equal(s.T, problemType, a.kind())
+			}},
+		}},
 		{p + "dismiss", []assertion{
 			{"job-dismiss-op", func(s *session) {
 				job := s.start(30)
@@ -271,6 +290,37 @@ func processesCore() []assertion {
 			s.send(http.MethodDelete, "/jobs/"+id, "")
 		}},
 	}
+}
+
+// call is what a server told a subscriber.
+type call struct {
+	path string
+	body object
+}
+
+// receiver listens for callbacks until the assertion ends, and gives those that come.
+func (s *session) receiver() <-chan call {
+	s.Helper()
+	require.NotEmpty(s.T, s.callbacks, "the server declares callbacks: name an address that it may call")
+	listener, err := net.Listen("tcp", s.callbacks)
+	require.NoError(s.T, err)
+	calls, done := make(chan call), make(chan struct{})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := call{path: r.URL.Path}
+		if err := json.NewDecoder(r.Body).Decode(&c.body); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		select {
+		case calls <- c:
+		case <-done:
+		}
+	}))
+	server.Listener.Close()
+	server.Listener = listener
+	server.Start()
+	s.Cleanup(func() { close(done); server.Close() })
+	return calls
 }
 
 func (s *session) execute(body string, headers ...string) answer {

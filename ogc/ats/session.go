@@ -28,6 +28,7 @@ type session struct {
 	// Collections to test with: one with features and one with maps.
 	features, pictures object
 	all                []object
+	callbacks          string // where this machine can be called back
 	why                string // the assertion was skipped
 }
 

@@ -43,10 +43,14 @@ type API struct {
 	processes []*process
 }
 
-// Conformance lists the classes that hold.
-func Conformance() []string {
+// Conformance lists the classes that hold, where jobs may call subscribers back or not.
+func Conformance(callbacks bool) []string {
 	const p = "http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/"
-	return []string{p + "core", p + "ogc-process-description", p + "json", p + "html", p + "oas30", p + "job-list", p + "callback", p + "dismiss"}
+	classes := []string{p + "core", p + "ogc-process-description", p + "json", p + "html", p + "oas30", p + "job-list", p + "dismiss"}
+	if callbacks {
+		classes = append(classes, p+"callback")
+	}
+	return classes
 }
 
 // process is a description with what executes it.
