@@ -62,19 +62,65 @@ func TestGDALReadsWMTS(t *testing.T) {
 		runTool(t, time.Minute, translate, "-q", "-of", "PNG", "-outsize", "256", "256", "-projwin", number(left), number(top), number(left+side), number(top-side), "-projwin_srs", "EPSG:3857", source, picture)
 		data, err := os.ReadFile(picture)
 		require.NoError(t, err)
-		a, b := readPNG(t, want), readPNG(t, data)
-		require.Equal(t, a.Bounds(), b.Bounds())
-		differ := 0
-		for y := range 256 {
-			for x := range 256 {
-				r0, g0, b0, _ := a.At(x, y).RGBA()
-				r1, g1, b1, _ := b.At(x, y).RGBA()
-				if r0 != r1 || g0 != g1 || b0 != b1 {
-					differ++
-				}
+		assertSameColours(t, readPNG(t, want), readPNG(t, data))
+	}
+}
+
+// assertSameColours compares two pictures pixel by pixel; what is transparent in one may be anything in the other's alpha.
+func assertSameColours(t *testing.T, a, b image.Image) {
+	t.Helper()
+	require.Equal(t, a.Bounds(), b.Bounds())
+	differ := 0
+	for y := range a.Bounds().Dy() {
+		for x := range a.Bounds().Dx() {
+			r0, g0, b0, _ := a.At(x, y).RGBA()
+			r1, g1, b1, _ := b.At(x, y).RGBA()
+			if r0 != r1 || g0 != g1 || b0 != b1 {
+				differ++
 			}
 		}
-		assert.Zero(t, differ, "pixels that differ from the server's own tile")
+	}
+	assert.Zero(t, differ, "pixels that differ from the server's own picture")
+}
+
+// GDAL's WMS driver reads, with both versions and either order of axes, the
+// pixels that the server draws.
+func TestGDALReadsWMSPixels(t *testing.T) {
+	url := shared(t)
+	translate := tool(t, "gdal_translate", "--version")
+	b := bounds(t, url)
+	for i := range b {
+		b[i] = math.Round(b[i]*1e4) / 1e4 // GDAL writes eight digits behind the point
+	}
+	const width, height = 300, 200
+	box := func(order [4]int) string {
+		return fmt.Sprintf("%.10f,%.10f,%.10f,%.10f", b[order[0]], b[order[1]], b[order[2]], b[order[3]])
+	}
+	for name, v := range map[string]struct {
+		version, reference, crs, order string
+		box                            string
+	}{
+		"1.3.0, latitude first":  {"1.3.0", "CRS", "EPSG:4326", "yxYX", box([4]int{1, 0, 3, 2})},
+		"1.3.0, longitude first": {"1.3.0", "CRS", "CRS:84", "xyXY", box([4]int{0, 1, 2, 3})},
+		"1.1.1":                  {"1.1.1", "SRS", "EPSG:4326", "xyXY", box([4]int{0, 1, 2, 3})},
+	} {
+		answer, want := send(t, "GET", fmt.Sprintf("%s/wms?SERVICE=WMS&VERSION=%s&REQUEST=GetMap&LAYERS=%s_post&STYLES=&%s=%s&BBOX=%s&WIDTH=%d&HEIGHT=%d&FORMAT=image/png",
+			url, v.version, eventID, v.reference, v.crs, v.box, width, height), "")
+		require.Equal(t, 200, answer.StatusCode, "%s: %s", name, want)
+		folder := t.TempDir()
+		service, picture := filepath.Join(folder, "wms.xml"), filepath.Join(folder, "map.png")
+		require.NoError(t, os.WriteFile(service, fmt.Appendf(nil, `<GDAL_WMS>
+			<Service name="WMS"><Version>%s</Version><ServerUrl>%s/wms?</ServerUrl><Layers>%s_post</Layers><%s>%s</%[4]s>
+				<ImageFormat>image/png</ImageFormat><BBoxOrder>%[6]s</BBoxOrder></Service>
+			<DataWindow><UpperLeftX>%.10[7]f</UpperLeftX><UpperLeftY>%.10[8]f</UpperLeftY><LowerRightX>%.10[9]f</LowerRightX><LowerRightY>%.10[10]f</LowerRightY>
+				<SizeX>%[11]d</SizeX><SizeY>%[12]d</SizeY></DataWindow>
+			<BlockSizeX>%[11]d</BlockSizeX><BlockSizeY>%[12]d</BlockSizeY><Projection>EPSG:4326</Projection><BandsCount>3</BandsCount></GDAL_WMS>`,
+			v.version, url, eventID, v.reference, v.crs, v.order, b[0], b[3], b[2], b[1], width, height), 0o644))
+		runTool(t, time.Minute, translate, "-q", "-of", "PNG", service, picture)
+		got, err := os.ReadFile(picture)
+		require.NoError(t, err)
+		t.Log(name)
+		assertSameColours(t, readPNG(t, want), readPNG(t, got))
 	}
 }
 
