@@ -106,8 +106,11 @@ func (a *API) writeException(c echo.Context, p params, v version, err error) err
 	} else {
 		kind = "application/vnd.ogc.se_xml"
 		head += `<!DOCTYPE ServiceExceptionReport SYSTEM "http://schemas.opengis.net/wms/1.1.1/exception_1_1_1.dtd">` + "\n"
-		if r.Exception.Code == "InvalidCRS" {
+		switch r.Exception.Code { // 1.1.1 calls one differently and lacks these
+		case "InvalidCRS":
 			r.Exception.Code = "InvalidSRS"
+		case "InvalidPoint", "OperationNotSupported":
+			r.Exception.Code = ""
 		}
 	}
 	body, xerr := xml.MarshalIndent(r, "", "  ")
