@@ -29,20 +29,12 @@ func (e *Engine) LegendImage(l Layer, style string, width, height int) ([]byte, 
 	if width < 0 || height < 0 || width > legendMax || height > legendMax {
 		return nil, fmt.Errorf("%w: a legend of %d×%d pixels; up to %d×%d can be had", ErrBadView, width, height, legendMax, legendMax)
 	}
-	entries := s.info.Legend
-	if len(entries) == 0 {
-		entries = []Legend{{Label: "red", Color: color.NRGBA{R: 200, A: 255}}, {Label: "green", Color: color.NRGBA{G: 160, A: 255}}, {Label: "blue", Color: color.NRGBA{B: 210, A: 255}}}
-	}
-	face := basicfont.Face7x13
-	needed := 0
-	for _, entry := range entries {
-		needed = max(needed, font.MeasureString(face, entry.Label).Ceil())
-	}
+	entries := drawnEntries(s.info.Legend)
 	if width == 0 {
-		width = 3*legendPad + legendSwatch + needed
+		width = s.info.LegendSize.X
 	}
 	if height == 0 {
-		height = 2*legendPad + legendRow*len(entries)
+		height = s.info.LegendSize.Y
 	}
 	img := image.NewNRGBA(image.Rect(0, 0, width, height))
 	draw.Draw(img, img.Rect, image.White, image.Point{}, draw.Src)
@@ -58,8 +50,8 @@ func (e *Engine) LegendImage(l Layer, style string, width, height int) ([]byte, 
 		} else {
 			draw.Draw(img, swatch, image.NewUniform(entry.Color), image.Point{}, draw.Over)
 		}
-		text := font.Drawer{Dst: img, Src: image.NewUniform(legendInk), Face: face,
-			Dot: fixed.P(2*legendPad+legendSwatch, top+legendRow/2+face.Ascent/2-1)}
+		text := font.Drawer{Dst: img, Src: image.NewUniform(legendInk), Face: basicfont.Face7x13,
+			Dot: fixed.P(2*legendPad+legendSwatch, top+legendRow/2+basicfont.Face7x13.Ascent/2-1)}
 		text.DrawString(entry.Label)
 	}
 	return e.encoder.png.picture(img)
@@ -78,4 +70,22 @@ func drawHatch(img *image.NRGBA, r image.Rectangle) {
 			img.SetNRGBA(x, y, c)
 		}
 	}
+}
+
+// drawnEntries are what a legend shows: its entries, or the three channels of an image.
+func drawnEntries(entries []Legend) []Legend {
+	if len(entries) > 0 {
+		return entries
+	}
+	return []Legend{{Label: "red", Color: color.NRGBA{R: 200, A: 255}}, {Label: "green", Color: color.NRGBA{G: 160, A: 255}}, {Label: "blue", Color: color.NRGBA{B: 210, A: 255}}}
+}
+
+// legendSize is what a drawn legend needs.
+func legendSize(entries []Legend) image.Point {
+	entries = drawnEntries(entries)
+	widest := 0
+	for _, entry := range entries {
+		widest = max(widest, font.MeasureString(basicfont.Face7x13, entry.Label).Ceil())
+	}
+	return image.Pt(3*legendPad+legendSwatch+widest, 2*legendPad+legendRow*len(entries))
 }

@@ -43,7 +43,7 @@ func newStyleBook(s Styles) styleBook {
 	for layer, list := range s {
 		for _, style := range list {
 			ready := &styled{Style: style, key: style.ID + "-" + style.digest()}
-			ready.info = StyleInfo{ID: style.ID, Title: style.Title, Description: style.Description, Kind: style.kind(), Legend: style.legend()}
+			ready.info = StyleInfo{ID: style.ID, Title: style.Title, Description: style.Description, Kind: style.kind(), Legend: style.legend(), LegendSize: legendSize(style.legend())}
 			b.all[layer] = append(b.all[layer], ready)
 			b.infos[layer] = append(b.infos[layer], ready.info)
 		}

@@ -7,6 +7,7 @@ package tiles
 import (
 	"context"
 	"errors"
+	"image"
 	"image/color"
 	"time"
 
@@ -167,6 +168,8 @@ type StyleInfo struct {
 	// Kind is ramp, classes, threshold, values, image or polygons.
 	Kind   string
 	Legend []Legend
+	// LegendSize is the size in pixels of the drawn legend that shows all entries.
+	LegendSize image.Point
 }
 
 // MatrixSet is a tile matrix set (OGC 17-083r4).

@@ -246,7 +246,7 @@ func (r *Renderer) Point(ctx context.Context, q tiles.PointQuery) (tiles.PointIn
 // Styles implements [tiles.Renderer].
 func (r *Renderer) Styles(l tiles.Layer) []tiles.StyleInfo {
 	style := tiles.StyleInfo{ID: "default", Title: "Default", Kind: "threshold", Description: "The usual look of " + string(l) + ".",
-		Legend: []tiles.Legend{{Label: string(l), Color: layerColor(l)}}}
+		Legend: []tiles.Legend{{Label: string(l), Color: layerColor(l)}}, LegendSize: image.Pt(120, 40)}
 	other := style
 	other.ID, other.Title = "plain", "Plain"
 	return []tiles.StyleInfo{style, other}

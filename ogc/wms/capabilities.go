@@ -1,11 +1,9 @@
 package wms
 
 import (
-	"bytes"
 	"context"
 	"encoding/xml"
 	"fmt"
-	"image/png"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,7 +14,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"scarp/ogc/common"
-	"scarp/tiles"
 )
 
 // capabilities holds what capabilities documents need beside the catalog.
@@ -129,10 +126,6 @@ func (a *API) describe(ctx context.Context, c echo.Context, v version, all []com
 	}
 	// GDAL and others want a box on the root too.
 	a.place(&root, v, codes, everywhere(all))
-	legends, err := a.legends(base)
-	if err != nil {
-		return d, err
-	}
 	for group := range byEvent(all) {
 		if ctx.Err() != nil {
 			return d, ctx.Err()
@@ -148,7 +141,7 @@ func (a *API) describe(ctx context.Context, c echo.Context, v version, all []com
 				a.place(&l, v, codes, col.Bounds)
 			}
 			l.setTime(v, col)
-			l.Styles = legends(col)
+			l.Styles = a.styles(base, col)
 			e.Layers = append(e.Layers, l)
 		}
 		root.Layers = append(root.Layers, e)
@@ -263,33 +256,12 @@ func (l *layerDoc) setTime(v version, col common.Collection) {
 	l.Dimension = &dimensionDoc{"time", "ISO8601", col.DefaultTime(), "1", "1", "1", all}
 }
 
-// legends returns what describes a collection's styles. Legends are drawn once
-// to know their sizes.
-func (a *API) legends(base string) (func(common.Collection) []styleDoc, error) {
-	type sized struct {
-		tiles.StyleInfo
-		width, height int
+// styles describes a collection's styles.
+func (a *API) styles(base string, col common.Collection) []styleDoc {
+	var docs []styleDoc
+	for _, s := range a.Renderer.Styles(col.Layer) {
+		docs = append(docs, styleDoc{Name: s.ID, Title: s.Title, Abstract: s.Description, Legend: &legendDoc{Width: s.LegendSize.X, Height: s.LegendSize.Y, Format: "image/png",
+			Online: link(base + "/collections/" + col.ID() + "/styles/" + s.ID + "/legend")}})
 	}
-	styles := map[tiles.Layer][]sized{}
-	for _, l := range tiles.Layers() {
-		for _, s := range a.Renderer.Styles(l) {
-			body, err := a.Renderer.LegendImage(l, s.ID, 0, 0)
-			if err != nil {
-				return nil, fmt.Errorf("draw legend of style %s of %s: %w", s.ID, l, err)
-			}
-			config, err := png.DecodeConfig(bytes.NewReader(body))
-			if err != nil {
-				return nil, fmt.Errorf("read legend of style %s of %s: %w", s.ID, l, err)
-			}
-			styles[l] = append(styles[l], sized{s, config.Width, config.Height})
-		}
-	}
-	return func(col common.Collection) []styleDoc {
-		var docs []styleDoc
-		for _, s := range styles[col.Layer] {
-			docs = append(docs, styleDoc{Name: s.ID, Title: s.Title, Abstract: s.Description, Legend: &legendDoc{Width: s.width, Height: s.height, Format: "image/png",
-				Online: link(base + "/collections/" + col.ID() + "/styles/" + s.ID + "/legend")}})
-		}
-		return docs
-	}, nil
+	return docs
 }

@@ -1,10 +1,8 @@
 package wmts
 
 import (
-	"bytes"
 	"encoding/xml"
 	"fmt"
-	"image/png"
 	"net/http"
 	"slices"
 	"strconv"
@@ -81,9 +79,7 @@ func (a *API) capabilities(c echo.Context, sections []string, have ...string) er
 				Operations []operationDoc `xml:"ows:Operation"`
 			}{operations(base)}
 		case "Contents":
-			if d.Contents, err = a.contents(base, all); err != nil {
-				return err
-			}
+			d.Contents = a.contents(base, all)
 		case "Themes":
 			d.Themes = &struct {
 				Themes []themeDoc `xml:"Theme"`
@@ -123,37 +119,23 @@ func operations(base string) []operationDoc {
 	return list
 }
 
-func (a *API) contents(base string, all []common.Collection) (*contentsDoc, error) {
+func (a *API) contents(base string, all []common.Collection) *contentsDoc {
 	d := &contentsDoc{}
-	styles := map[tiles.Layer][]styleDoc{}
-	for _, l := range tiles.Layers() {
-		for i, s := range a.Renderer.Styles(l) {
-			body, err := a.Renderer.LegendImage(l, s.ID, 0, 0)
-			if err != nil {
-				return nil, fmt.Errorf("draw legend of style %s of %s: %w", s.ID, l, err)
-			}
-			size, err := png.DecodeConfig(bytes.NewReader(body))
-			if err != nil {
-				return nil, fmt.Errorf("read legend of style %s of %s: %w", s.ID, l, err)
-			}
-			styles[l] = append(styles[l], styleDoc{i == 0, s.Title, s.Description, s.ID, legendDoc{common.PNG.MediaType(), "", size.Width, size.Height}})
-		}
-	}
 	for _, col := range all {
-		d.Layers = append(d.Layers, a.layer(base, col, styles[col.Layer]))
+		d.Layers = append(d.Layers, a.layer(base, col))
 	}
 	for _, s := range a.sets {
 		d.Sets = append(d.Sets, set(s))
 	}
-	return d, nil
+	return d
 }
 
-func (a *API) layer(base string, col common.Collection, styles []styleDoc) layerDoc {
+func (a *API) layer(base string, col common.Collection) layerDoc {
 	b := col.Bounds
 	l := layerDoc{Title: col.Title, Abstract: col.Description, ID: col.ID(), Box: boxDoc{corner(b[0], b[1]), corner(b[2], b[3])}, InfoFormats: pointinfo.Formats()}
-	for _, s := range styles {
-		s.Legend.Href = base + "/collections/" + col.ID() + "/styles/" + s.ID + "/legend"
-		l.Styles = append(l.Styles, s)
+	for i, s := range a.Renderer.Styles(col.Layer) {
+		legend := legendDoc{common.PNG.MediaType(), base + "/collections/" + col.ID() + "/styles/" + s.ID + "/legend", s.LegendSize.X, s.LegendSize.Y}
+		l.Styles = append(l.Styles, styleDoc{i == 0, s.Title, s.Description, s.ID, legend})
 	}
 	template := base + "/wmts/1.0.0/" + col.ID() + "/{style}"
 	if l.Dimension = dimension(col); l.Dimension != nil {
