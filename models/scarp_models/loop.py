@@ -1,4 +1,4 @@
-"""The training loop of the single-date and cloud networks and of the published recipe.
+"""The training loop of all networks.
 
 Only what is common lies here: one network, one optimiser, a schedule against the clock or by epochs, averaged
 weights, checks, early stopping, a log, and a folder to resume from. What a batch is and how it is
@@ -23,7 +23,6 @@ import torch
 from torch import Tensor, nn
 
 from . import checkpoint, networks
-from .train import Average
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,23 @@ class Pace:
             raise ValueError("train: give minutes, steps or epochs, else the run never ends")
         if self.schedule not in ("cosine", "step", "exponential"):
             raise ValueError(f"train: no schedule is called {self.schedule!r}: choose cosine, step or exponential")
+
+
+class Average:
+    """Exponential moving average of weights and running statistics."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.state = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for key, value in model.state_dict().items():
+            if value.is_floating_point():
+                self.state[key].lerp_(value, 1 - decay)
+            else:
+                self.state[key].copy_(value)
 
 
 class Loop:

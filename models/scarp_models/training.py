@@ -3,53 +3,51 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 from pathlib import Path
 
 import torch
 
 from . import warmstart
 from .data import PatchSet
-from .train import Settings, Trainer
+from .loop import Pace
+from .train import Recipe, train
 
 
 def register(commands: argparse._SubParsersAction) -> None:
     """Adds ``train``."""
-    train = commands.add_parser("train", help="train a bitemporal network on patch sets, or go on with a run")
-    train.add_argument("--data", type=Path, nargs="+", required=True, help="folders of training patches")
-    train.add_argument("--validation", type=Path, nargs="+", required=True, help="folders of validation patches")
-    train.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished one is resumed")
-    train.add_argument("--minutes", type=float, required=True, help="length of the whole run, all resumptions together")
-    train.add_argument("--until", help="stop at this time of day, HH:MM, whatever --minutes says")
-    train.add_argument("--batch", type=int, default=16)
-    train.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
-    train.add_argument("--validate-every", type=float, default=5, help="minutes between checks (and checkpoints)")
-    train.add_argument("--threads", type=int, default=2)
-    train.add_argument("--seed", type=int, default=1)
-    train.add_argument("--network", default="bbunet", help="a bitemporal network by name")
-    train.add_argument("--shares", type=float, nargs="+", help="how much of a batch comes from each --data folder")
-    train.add_argument("--start", type=Path, help="begin with a BBUnet: an exported .onnx, or a checkpoint")
-    train.add_argument("--teacher", type=Path, help="learn a BBUnet's probabilities along with the masks (distillation)")
-    train.add_argument("--distillation", type=float, default=0.5, help="weight of the teacher against the masks")
-    train.set_defaults(run=_train)
+    parser = commands.add_parser("train", help="train a bitemporal network on patch sets, or go on with a run")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of training patches")
+    parser.add_argument("--validation", type=Path, nargs="+", required=True, help="folders of validation patches")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished one is resumed")
+    parser.add_argument("--minutes", type=float, required=True, help="length of the whole run, all resumptions together")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
+    parser.add_argument("--check-minutes", type=float, default=5, help="between checks, which are also what is resumed from")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--network", default="bbunet", help="a bitemporal network by name")
+    parser.add_argument("--shares", type=float, nargs="+", help="how much of a batch comes from each --data folder")
+    parser.add_argument("--start", type=Path, help="begin with a BBUnet: an exported .onnx, or a checkpoint")
+    parser.add_argument("--teacher", type=Path, help="learn a BBUnet's probabilities along with the masks (distillation)")
+    parser.add_argument("--distillation", type=float, default=0.5, help="weight of the teacher against the masks")
+    parser.set_defaults(run=_train)
 
 
 def _train(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
-    settings = Settings(
+    pace = Pace(
         seconds=options.minutes * 60,
-        batch=options.batch,
-        learning_rate=options.rate,
-        validate_every=options.validate_every * 60,
+        rate=options.rate,
+        warmup=0.03,
+        ema=0.998,
+        check_seconds=options.check_minutes * 60,
+        device=options.device,
         seed=options.seed,
-        network=options.network,
-        shares=tuple(options.shares) if options.shares else None,
-        distillation=options.distillation,
     )
+    shares = tuple(options.shares) if options.shares else None
+    recipe = Recipe(pace, options.network, options.batch, shares=shares, distillation=options.distillation)
     data = [PatchSet(f) for f in options.data]
     start = warmstart.from_file(options.start, data[0]) if options.start else None
     teacher = warmstart.from_file(options.teacher, data[0]) if options.teacher else None
-    trainer = Trainer(data, [PatchSet(f) for f in options.validation], options.out, settings, start, teacher)
-    print(f"{len(trainer.sampler)} training patches, step {trainer.step}", flush=True)
-    end = datetime.time.fromisoformat(options.until) if options.until else None
-    trainer.run(stop=lambda: end is not None and datetime.datetime.now().time() >= end)
+    train(recipe, data, [PatchSet(f) for f in options.validation], options.out, start, teacher)

@@ -5,9 +5,11 @@ import pytest
 import torch
 from conftest import make_patches
 
+from scarp_models import checkpoint
 from scarp_models.bbunet import BBUnet
 from scarp_models.data import PatchSet
-from scarp_models.train import Settings, Trainer, loss
+from scarp_models.loop import Pace
+from scarp_models.train import Recipe, loss, train
 
 
 def test_invalid_pixels_do_not_count() -> None:
@@ -20,34 +22,30 @@ def test_invalid_pixels_do_not_count() -> None:
 
 
 def test_a_run_learns_saves_and_resumes(patches: Path, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    validation = [PatchSet(make_patches(tmp_path / "validation", seed=8, count=4))]
-    settings = Settings(seconds=1e6, batch=4, validate_every=1e6)
-    steps = iter([False] * 3 + [True])
-    Trainer([PatchSet(patches)], validation, tmp_path / "run", settings).run(stop=lambda: next(steps))
-
-    again = Trainer([PatchSet(patches)], validation, tmp_path / "run", settings)
-    assert again.step == 3
-    again.run(stop=lambda: again.step == 5)
-    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    validation, run = [PatchSet(make_patches(tmp_path / "validation", seed=8, count=4))], tmp_path / "run"
+    train(Recipe(Pace(steps=3), batch=4), [PatchSet(patches)], validation, run)
+    assert train(Recipe(Pace(steps=5), batch=4), [PatchSet(patches)], validation, run) > 0
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in log] == [3, 5]
-    assert (tmp_path / "run" / "best.pt").exists()
+    assert checkpoint.load(run / "best.pt")[0].name == "bbunet"
 
 
 def test_a_student_learns_from_a_teacher_and_other_networks_train_alike(
     network: BBUnet, patches: Path, tmp_path: Path
 ) -> None:
     sets = [PatchSet(patches)]
-    settings = Settings(seconds=1e6, batch=2, validate_every=1e6, distillation=1.0)
-    steps = iter([False, True])
-    trainer = Trainer(sets, [], tmp_path / "student", settings, start=network, teacher=network)
-    trainer.run(stop=lambda: next(steps))
-    assert trainer.step == 1
+    for share, student in ((1.0, "bbunet"), (0.5, "bbunet-lite")):
+        recipe = Recipe(Pace(steps=1), student, batch=2, distillation=share)
+        start = network if student == "bbunet" else None
+        train(recipe, sets, sets, tmp_path / student, start=start, teacher=network)
+        assert checkpoint.load(tmp_path / student / "best.pt")[0].name == student
+        assert json.loads((tmp_path / student / "run.json").read_text())["taught"]
 
 
 def test_only_bitemporal_networks_are_trained_on_pairs(patches: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no network is called 'nonsense'"):
-        Trainer([PatchSet(patches)], [], tmp_path / "run", Settings(seconds=1, network="nonsense"))
+    for name, reason in (("nonsense", "no network is called 'nonsense'"), ("clouds", "it is cloud")):
+        with pytest.raises(ValueError, match=reason):
+            train(Recipe(Pace(steps=1), name), [PatchSet(patches)], [], tmp_path / "run")
 
 
 def test_soft_masks_and_two_classes_have_the_same_loss() -> None:
