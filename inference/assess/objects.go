@@ -54,7 +54,7 @@ func Classes() []Class {
 		{1e3, 5e3, "0.1–0.5 ha"},
 		{5e3, 2e4, "0.5–2 ha"},
 		{2e4, 1e5, "2–10 ha"},
-		{1e5, math.Inf(1), "> 10 ha"},
+		{1e5, math.Inf(1), "≥ 10 ha"},
 	}
 }
 

@@ -1,6 +1,6 @@
 """Scores by object: which landslides were found, and which of those that were drawn are real, by size.
 
-An object is a connected component (8 neighbours) of valid pixels of a mask. It is matched when at least half of its
+An object is a group of valid pixels of a mask that are joined by edges, as the server outlines them. It is matched when at least half of its
 pixels lie in the other mask: a reference object then counts as found, a predicted one as right. Objects that a patch's
 edge or a cloud cuts are judged, and sorted by size, by what is left of them.
 """
@@ -24,8 +24,6 @@ CLASSES = ("< 0.1 ha", "0.1–0.5 ha", "0.5–2 ha", "2–10 ha", "≥ 10 ha")
 
 SHARE = 0.5
 """Share of an object's pixels that the other mask must cover."""
-
-_NEIGHBOURS = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def count(predicted: np.ndarray, truth: np.ndarray, valid: np.ndarray, share: fl
 
 def _matched(mask: np.ndarray, other: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Objects of a mask by size class, and those among them that the other mask covers."""
-    labels, number = ndimage.label(mask, _NEIGHBOURS)
+    labels, number = ndimage.label(mask)
     pixels = np.bincount(labels.ravel(), minlength=number + 1)[1:]
     covered = np.bincount(labels[other].ravel(), minlength=number + 1)[1:]
     # Rounded, for 0.01 isn't a binary number: ten pixels are 0.1 ha and not a little less or more.

@@ -153,7 +153,7 @@ def evaluation(document: dict[str, Any], pictures: Sequence[Picture]) -> str:
         parts.append(table(("network", "data", "F1", "lead in F1", "over the best baseline"), body, left=(0, 1, 4)))
     for data in dict.fromkeys(r["data"] for r in rows):
         parts.append(_scores(data, [r for r in rows if r["data"] == data]))
-    parts.append("<h2>By object</h2><p>Connected components of 8 neighbours; " + html.escape(document["object_rule"]) + ".</p>")
+    parts.append("<h2>By object</h2><p>Groups of pixels joined by edges; " + html.escape(document["object_rule"]) + ".</p>")
     tested = [r for r in rows if r["split"] == "test" and not r["region"]]
     parts += [_objects(data, [r for r in tested if r["data"] == data]) for data in dict.fromkeys(r["data"] for r in tested)]
     calibrated = [r for r in tested if "reliability" in r]

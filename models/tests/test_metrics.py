@@ -137,9 +137,11 @@ def test_objects_by_size_and_by_hand() -> None:
     assert smallest["recall"] == 0 and largest["recall"] is None and largest["recall_interval"] is None
 
 
-def test_corners_join_objects_and_clouds_cut_them() -> None:
+def test_edges_join_objects_and_clouds_cut_them() -> None:
     truth, predicted, valid = scene(), scene(), ~scene()
     truth[0, [0, 1, 2], [0, 1, 2]] = True
+    assert objects.count(predicted, truth, valid).reference.sum() == 3
+    truth[0, [0, 1], [1, 2]] = True
     assert objects.count(predicted, truth, valid).reference.sum() == 1
     valid[0, 1, 1] = False
     assert objects.count(predicted, truth, valid).reference.sum() == 2

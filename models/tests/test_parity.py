@@ -2,6 +2,7 @@
 
 Needs the built server: SCARP_BINARY, or build/scarp."""
 
+import json
 import math
 import os
 import subprocess
@@ -13,7 +14,10 @@ import pytest
 import rasterio
 import torch
 import yaml
+from rasterio.transform import from_origin
+from scipy import ndimage
 
+from scarp_models import objects
 from scarp_models.data import normalise_bands, normalise_terrain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,3 +146,31 @@ def test_probability_map_is_the_same(event: Path, tmp_path: Path) -> None:
     assert (steps <= 250).all(), "every pixel has data"
     assert np.abs(steps / 250 - expected).max() <= 1 / 250
     assert expected.max() > 0.5, "there is something to see"
+
+
+def test_landslides_are_matched_alike(tmp_path: Path) -> None:
+    """`scarp evaluate` counts pixels, and landslides by size, as the evaluation of networks does."""
+    rng = np.random.default_rng(4)
+    masks = []
+    for name in ("map", "truth"):
+        rough = ndimage.gaussian_filter(rng.random((HEIGHT, WIDTH)), 1.5) + 0.4 * ndimage.gaussian_filter(rng.random((HEIGHT, WIDTH)), 12)
+        masks.append(rough > np.quantile(rough, 0.8))
+        masks[-1] |= masks[0]  # so that some of the truth is found
+        masks[-1][:, 200:] = rough[:, 200:] > np.quantile(rough, 0.85)
+        profile = {"driver": "GTiff", "width": WIDTH, "height": HEIGHT, "count": 1, "dtype": "uint8", "crs": "EPSG:32654"}
+        with rasterio.open(tmp_path / f"{name}.tif", "w", transform=from_origin(600000, 4700000, 10, 10), **profile) as file:
+            file.write(masks[-1].astype(np.uint8), 1)
+    scarp("evaluate", tmp_path / "map.tif", tmp_path / "truth.tif", "--json", tmp_path / "scores.json")
+    scores = json.loads((tmp_path / "scores.json").read_text())
+
+    predicted, truth = masks
+    assert scores["pixels"]["true_positive"] == int((predicted & truth).sum())
+    assert scores["pixels"]["false_positive"] == int((predicted & ~truth).sum())
+    assert scores["pixels"]["false_negative"] == int((truth & ~predicted).sum())
+    counted = objects.count(predicted[None], truth[None], np.ones((1, HEIGHT, WIDTH), bool))
+    rows = {row["class"]: row for row in scores["objects"]["classes"]}
+    assert list(rows) == [*objects.CLASSES, "all"]
+    for i, name in enumerate(objects.CLASSES):
+        row = [int(a[0, i]) for a in (counted.reference, counted.found, counted.predicted, counted.right)]
+        assert [rows[name][k] for k in ("true", "found", "mapped", "right")] == row, name
+    assert 0 < rows["all"]["found"] < rows["all"]["true"]
