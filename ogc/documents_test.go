@@ -5,16 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers/legacy"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
@@ -174,7 +177,7 @@ func document(t *testing.T, s *server) *openapi3.T {
 	require.Equal(t, "application/vnd.oai.openapi+json;version=3.0", r.Header.Get("Content-Type"))
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(text(t, r)))
 	require.NoError(t, err)
-	require.NoError(t, doc.Validate(context.Background()))
+	require.NoError(t, doc.Validate(context.Background(), openapi3.EnableExamplesValidation()))
 	require.Equal(t, base, doc.Servers[0].URL)
 	doc.Servers = openapi3.Servers{{URL: "http://example.com"}}
 	return doc
@@ -233,6 +236,26 @@ func TestAnswersFollowTheOpenAPIDocument(t *testing.T) {
 		r := s.get(target)
 		err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: r.StatusCode, Header: r.Header, Body: r.Body})
 		require.NoError(t, err, target)
+	}
+}
+
+// Every parameter and every request shows what may be given, every error what it looks like.
+func TestOpenAPIDocumentHasExamples(t *testing.T) {
+	shown := func(c *openapi3.MediaType) bool { return c.Example != nil || len(c.Examples) > 0 }
+	for path, item := range document(t, newServer(t)).Paths.Map() {
+		for method, op := range item.Operations() {
+			for _, p := range slices.Concat(item.Parameters, op.Parameters) {
+				schema := p.Value.Schema.Value
+				told := schema.Default != nil || len(schema.Enum) > 0 || schema.Type.Is("boolean")
+				assert.True(t, told || p.Value.Example != nil || len(p.Value.Examples) > 0, "%s %s: %s", method, path, p.Value.Name)
+			}
+			if op.RequestBody != nil {
+				assert.True(t, shown(op.RequestBody.Value.Content.Get("application/json")), "%s %s", method, path)
+			}
+			failure := op.Responses.Default()
+			assert.NotNil(t, failure, "%s %s does not say how it fails", method, path)
+			assert.True(t, slices.ContainsFunc(slices.Collect(maps.Values(failure.Value.Content)), shown), "%s %s", method, path)
+		}
 	}
 }
 

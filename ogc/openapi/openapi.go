@@ -69,10 +69,13 @@ func (a *API) Document() (*openapi3.T, error) {
 		doc.Info.Contact = &openapi3.Contact{Name: c.Name, URL: c.URL, Email: c.Email}
 	}
 	limit := func(name string, highest int) *openapi3.Schema {
-		s := doc.Components.Parameters[name].Value.Schema.Value
+		p := doc.Components.Parameters[name].Value
 		v := float64(highest)
-		s.Max = &v
-		return s
+		p.Schema.Value.Max = &v
+		if example, ok := p.Example.(float64); ok {
+			p.Example = min(example, v)
+		}
+		return p.Schema.Value
 	}
 	limit("width", a.MaxWidth)
 	limit("height", a.MaxHeight)
