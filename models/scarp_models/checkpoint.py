@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from . import networks
-from .bbunet import BBUnet
 
 # What a published checkpoint holds besides tensors: its hyperparameters (argparse.Namespace) and
 # metrics that may be NumPy scalars, of NumPy 2 or under the names of NumPy 1. Nothing else is unpickled.
@@ -87,11 +86,6 @@ def load(path: Path, name: str | None = None) -> tuple[networks.Network, nn.Modu
         return networks.get(name), build(name, weights(content))
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
-
-
-def load_bbunet(path: Path) -> BBUnet:
-    """Gives the BBUnet of a checkpoint, ours or the published one."""
-    return load(path, "bbunet")[1]
 
 
 def write(path: Path, content: dict[str, Any]) -> None:

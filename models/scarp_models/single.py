@@ -252,7 +252,10 @@ def _start(options: argparse.Namespace) -> BBUnet | None:
         return None
     if not options.surface:
         raise ValueError("train-single: --start needs --surface: patches that the BBUnet's batch norms are measured on")
-    return warmstart.from_file(options.start, PatchSet(options.surface[0]))
+    start = warmstart.from_file(options.start, PatchSet(options.surface[0]))
+    if not isinstance(start, BBUnet):
+        raise ValueError(f"train-single: {options.start} is no BBUnet; --start takes its encoder and decoder over")
+    return start
 
 
 def score_files(folder: Path, files: Sequence[Path], chosen: dict[str, Any]) -> list[dict[str, Any]]:

@@ -28,8 +28,8 @@ def register(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--network", default="bbunet", help="a bitemporal network by name")
     parser.add_argument("--shares", type=float, nargs="+", help="how much of a batch comes from each --data folder")
-    parser.add_argument("--start", type=Path, help="begin with a BBUnet: an exported .onnx, or a checkpoint")
-    parser.add_argument("--teacher", type=Path, help="learn a BBUnet's probabilities along with the masks (distillation)")
+    parser.add_argument("--start", type=Path, help="begin with a network: an exported BBUnet or BBUnet Lite (.onnx), or a checkpoint")
+    parser.add_argument("--teacher", type=Path, help="learn the probabilities of a BBUnet (.onnx or checkpoint) along with the masks (distillation)")
     parser.add_argument("--distillation", type=float, default=0.5, help="weight of the teacher against the masks")
     parser.set_defaults(run=_train)
 

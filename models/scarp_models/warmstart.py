@@ -1,5 +1,5 @@
-"""Training from an exported BBUnet: its batch norms, folded away for serving, are put back, and a single-date
-U-Net may begin with what it has learnt to see."""
+"""Training from an exported BBUnet, or its lite form: batch norms that were folded away for serving are put back, and a
+single-date U-Net may begin with what a BBUnet has learnt to see."""
 
 from __future__ import annotations
 
@@ -13,31 +13,39 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
+from . import networks
 from .bbunet import BANDS, BBUnet
-from .checkpoint import load_bbunet
+from .checkpoint import load
 from .data import Batch, PatchSet
 from .landslide4sense import CHANNELS, DIVISORS
 
 _PREFIX, _HALF = "model.", ".half"
+_FOLDED = ("bbunet", "bbunet-lite")
+"""Networks in which every batch norm follows a convolution that it was folded into."""
 
 
-def from_file(path: Path, patches: PatchSet) -> BBUnet:
-    """Opens a BBUnet to be trained further: a checkpoint, or an exported file measured on some of ``patches``."""
+def from_file(path: Path, patches: PatchSet) -> nn.Module:
+    """Opens a bitemporal network to be trained further: a checkpoint, or an exported BBUnet or BBUnet Lite, measured
+    on some of ``patches``."""
     if path.suffix != ".onnx":
-        return load_bbunet(path)
+        return load(path)[1]
     picks = np.linspace(0, len(patches) - 1, min(len(patches), 96)).astype(int)
     return from_onnx(path, (patches.batch(part) for part in np.array_split(picks, 12)))
 
 
-def from_onnx(path: Path, batches: Iterable[Batch]) -> BBUnet:
-    """Gives a BBUnet that computes what the file at ``path`` does, ready to be trained further.
+def from_onnx(path: Path, batches: Iterable[Batch]) -> nn.Module:
+    """Gives the network that the file at ``path`` was exported from: it computes the same, and is ready to be trained further.
 
     Where a batch norm was folded into a convolution there is a batch norm again, with mean and variance as
     ``batches`` show them and scale and shift that undo it: the function is the same, and training mode
     starts from it.
     """
-    stored = _weights(path)
-    model = BBUnet().eval()
+    file = onnx.load(str(path))
+    network = networks.get(next((p.value for p in file.metadata_props if p.key == "network"), "bbunet"))
+    if network.name not in _FOLDED:
+        raise ValueError(f"begin with {path}: it holds {network.name}; exported networks can be trained further where they are {' or '.join(_FOLDED)}")
+    stored = _weights(file)
+    model = network.build().eval()
     state = model.state_dict()
     norms = {name: module for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)}
     with torch.no_grad():
@@ -52,7 +60,8 @@ def from_onnx(path: Path, batches: Iterable[Batch]) -> BBUnet:
             norm.bias.copy_(stored[f"{conv}.bias"])
             if f"{conv}.bias" in state:  # the fusion's convolutions have a bias of their own beside the norm's
                 state[f"{conv}.bias"].zero_()
-        for norm, (mean, variance) in _moments(model, norms.values(), batches).items():
+        inputs = (batch.inputs()[: len(network.inputs)] for batch in batches)
+        for norm, (mean, variance) in _moments(model, norms.values(), inputs).items():
             norm.bias.add_(mean)
             norm.weight.copy_((variance + norm.eps).sqrt())
             norm.running_mean.copy_(mean)
@@ -87,10 +96,9 @@ def single_date(bbunet: BBUnet, network: nn.Module) -> list[str]:
     return taken
 
 
-def _weights(path: Path) -> dict[str, Tensor]:
-    graph = onnx.load(str(path)).graph
+def _weights(file: onnx.ModelProto) -> dict[str, Tensor]:
     weights = {}
-    for tensor in graph.initializer:
+    for tensor in file.graph.initializer:
         if tensor.name.startswith(_PREFIX):
             key = tensor.name.removeprefix(_PREFIX).removesuffix(_HALF)
             weights[key] = torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
@@ -106,20 +114,20 @@ def _convolution_before(norm: str) -> str:
 
 @torch.no_grad()
 def _moments(
-    model: BBUnet, norms: Iterable[nn.BatchNorm2d], batches: Iterable[Batch]
+    model: nn.Module, norms: Iterable[nn.BatchNorm2d], inputs: Iterable[tuple[Tensor, ...]]
 ) -> dict[nn.BatchNorm2d, tuple[Tensor, Tensor]]:
     """Mean and variance by channel of what enters each batch norm."""
     sums: dict[nn.BatchNorm2d, list[Tensor | int]] = {norm: [0, 0, 0] for norm in norms}
 
-    def count(norm: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:
-        x, total = inputs[0].double(), sums[norm]
+    def count(norm: nn.BatchNorm2d, entering: tuple[Tensor]) -> None:
+        x, total = entering[0].double(), sums[norm]
         total[0] += x.numel() // x.shape[1]
         total[1] = total[1] + x.sum((0, 2, 3))
         total[2] = total[2] + x.square().sum((0, 2, 3))
 
     hooks = [norm.register_forward_pre_hook(count) for norm in sums]
-    for batch in batches:
-        model(*batch.inputs())
+    for given in inputs:
+        model(*given)
     for hook in hooks:
         hook.remove()
     out = {}

@@ -13,9 +13,15 @@ from scarp_models.export import export
 from scarp_models.landslide4sense import CHANNELS, DIVISORS
 
 
-def test_an_exported_network_comes_back_with_batch_norms(network: BBUnet, patches: Path, tmp_path: Path) -> None:
-    exported = export(networks.get("bbunet"), network, tmp_path / "bbunet.onnx", {}, half=False).path
+@pytest.mark.parametrize("name", ["bbunet", "bbunet-lite"])
+def test_an_exported_network_comes_back_with_batch_norms(name: str, network: BBUnet, patches: Path, tmp_path: Path) -> None:
     batch = PatchSet(patches).batch(np.arange(8))
+    if name != "bbunet":
+        torch.manual_seed(2)
+        network = networks.get(name).build()
+        network(*batch.inputs())  # so that its running moments are those of something
+        network.eval()
+    exported = export(networks.get(name), network, tmp_path / f"{name}.onnx", {}, half=False).path
     restored = warmstart.from_onnx(exported, [batch])
     with torch.no_grad():
         expected = network(*batch.inputs())
@@ -46,3 +52,10 @@ def test_a_single_date_u_net_begins_with_what_a_bbunet_sees(network: BBUnet) -> 
 def test_only_u_nets_on_a_resnet_begin_so(network: BBUnet) -> None:
     with pytest.raises(ValueError, match="unet-resnet34"):
         warmstart.single_date(network, networks.get("unet-vgg16").build())
+
+
+def test_what_was_not_folded_is_not_begun_with(tmp_path: Path) -> None:
+    clouds = networks.get("clouds")
+    exported = export(clouds, clouds.build().eval(), tmp_path / "clouds.onnx", {}, half=False).path
+    with pytest.raises(ValueError, match="it holds clouds"):
+        warmstart.from_onnx(exported, [])
