@@ -1,9 +1,6 @@
 package ogc_test
 
 import (
-	"encoding/xml"
-	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,12 +40,7 @@ func TestWMS111ValidRequests(t *testing.T) {
 		"getcapabilities:unknown-param":             {"/wms?service=WMS&version=1.1.1&request=GetCapabilities&bogus=1", "application/vnd.ogc.wms_xml"},
 		"getcapabilities:version-negotiation-lower": {"/wms?service=WMS&request=GetCapabilities&version=1.1.0", "application/vnd.ogc.wms_xml"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			r := s.get(tt[0])
-			body := text(t, r)
-			require.Equal(t, http.StatusOK, r.StatusCode, body)
-			require.True(t, strings.HasPrefix(r.Header.Get("Content-Type"), tt[1]), "%s: %s", r.Header.Get("Content-Type"), body)
-		})
+		t.Run(name, func(t *testing.T) { requireAnswered(t, s, tt[0], tt[1]) })
 	}
 }
 
@@ -74,23 +66,9 @@ func TestWMS111Exceptions(t *testing.T) {
 		"dimensions:invalid-value":            {map111 + "&time=yesterday", "InvalidDimensionValue"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := s.get(tt.target)
-			body := text(t, r)
-			require.Equal(t, "application/vnd.ogc.se_xml", r.Header.Get("Content-Type"), body)
-			require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
-			var doc struct {
-				XMLName   xml.Name `xml:"ServiceExceptionReport"`
-				Version   string   `xml:"version,attr"`
-				Exception struct {
-					Code string `xml:"code,attr"`
-					Text string `xml:",chardata"`
-				} `xml:"ServiceException"`
-			}
-			require.NoError(t, xml.Unmarshal([]byte(body), &doc), body)
+			doc := requireException(t, s, tt.target, "application/vnd.ogc.se_xml", tt.code)
 			require.Empty(t, doc.XMLName.Space, "1.1.1 has no namespace")
 			require.Equal(t, "1.1.1", doc.Version)
-			require.Equal(t, tt.code, doc.Exception.Code)
-			require.NotEmpty(t, doc.Exception.Text)
 		})
 	}
 }

@@ -64,13 +64,41 @@ func TestWMSSuiteValidRequests(t *testing.T) {
 		"getcapabilities:format-not-supported":      {"/wms?service=WMS&request=GetCapabilities&format=text/bogus", "text/xml"},
 		"getcapabilities:version-negotiation-lower": {"/wms?service=WMS&request=GetCapabilities&version=0.0.0", "application/vnd.ogc.wms_xml"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			r := s.get(tt[0])
-			body := text(t, r)
-			require.Equal(t, http.StatusOK, r.StatusCode, body)
-			require.True(t, strings.HasPrefix(r.Header.Get("Content-Type"), tt[1]), "%s: %s", r.Header.Get("Content-Type"), body)
-		})
+		t.Run(name, func(t *testing.T) { requireAnswered(t, s, tt[0], tt[1]) })
 	}
+}
+
+// requireAnswered asks for what a WMS must answer in a format.
+func requireAnswered(t *testing.T, s *server, target, mediaType string) {
+	t.Helper()
+	r := s.get(target)
+	body := text(t, r)
+	require.Equal(t, http.StatusOK, r.StatusCode, body)
+	require.True(t, strings.HasPrefix(r.Header.Get("Content-Type"), mediaType), "%s: %s", r.Header.Get("Content-Type"), body)
+}
+
+// serviceException is the exception report that a WMS answers with.
+type serviceException struct {
+	XMLName   xml.Name `xml:"ServiceExceptionReport"`
+	Version   string   `xml:"version,attr"`
+	Exception struct {
+		Code string `xml:"code,attr"`
+		Text string `xml:",chardata"`
+	} `xml:"ServiceException"`
+}
+
+// requireException asks for what a WMS must refuse with a code, in a media type.
+func requireException(t *testing.T, s *server, target, mediaType, code string) serviceException {
+	t.Helper()
+	r := s.get(target)
+	body := text(t, r)
+	require.Equal(t, mediaType, r.Header.Get("Content-Type"), body)
+	require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+	var doc serviceException
+	require.NoError(t, xml.Unmarshal([]byte(body), &doc), body)
+	require.Equal(t, code, doc.Exception.Code)
+	require.NotEmpty(t, doc.Exception.Text)
+	return doc
 }
 
 // Requests that must raise an exception: in XML unless asked for otherwise, with the standard's code.
@@ -101,20 +129,8 @@ func TestWMSSuiteExceptions(t *testing.T) {
 		"dimensions:invalid-value":            {map130 + "&TIME=yesterday", "InvalidDimensionValue"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := s.get(tt.target)
-			body := text(t, r)
-			require.Equal(t, "text/xml; charset=utf-8", r.Header.Get("Content-Type"), body)
-			require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
-			var doc struct {
-				XMLName   xml.Name `xml:"http://www.opengis.net/ogc ServiceExceptionReport"`
-				Exception struct {
-					Code string `xml:"code,attr"`
-					Text string `xml:",chardata"`
-				} `xml:"http://www.opengis.net/ogc ServiceException"`
-			}
-			require.NoError(t, xml.Unmarshal([]byte(body), &doc), body)
-			require.Equal(t, tt.code, doc.Exception.Code)
-			require.NotEmpty(t, doc.Exception.Text)
+			doc := requireException(t, s, tt.target, "text/xml; charset=utf-8", tt.code)
+			require.Equal(t, "http://www.opengis.net/ogc", doc.XMLName.Space)
 		})
 	}
 }
