@@ -10,11 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import networks
+from . import networks, physics
 from .augment import Augmentation, Augmenter
 from .data import PatchSet, Sampler
 from .loop import Loop, Pace, forward
 from .metrics import Histogram
+
+
+SLOPE = 1
+"""Channel of a batch's terrain."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Recipe:
     """How much of a batch comes from each patch set; None: by their sizes."""
     distillation: float = 0.5
     """Weight of a teacher's answer against the mask's, where there is a teacher."""
+    slope_prior: float = 0.0
+    """Weight of :func:`physics.slope_prior` in the loss; 0 learns from data alone."""
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -83,7 +89,12 @@ def train(
             with torch.no_grad():
                 answer = torch.sigmoid(one_logit(forward(teacher, inputs, on, recipe.pace.bfloat16)))
             mask = (1 - recipe.distillation) * mask + recipe.distillation * answer
-        return loss(logits, mask, batch.valid.to(on), recipe.positive_weight, recipe.dice_weight)
+        value = loss(logits, mask, batch.valid.to(on), recipe.positive_weight, recipe.dice_weight)
+        if recipe.slope_prior:
+            known = (batch.terrain != 0).flatten(1).any(1)[:, None, None, None]  # the terrain of some is left out
+            slope = batch.terrain[:, SLOPE : SLOPE + 1].to(on)
+            value = value + recipe.slope_prior * physics.slope_prior(one_logit(logits), slope, (batch.valid & known).to(on), mask)
+        return value
 
     def check(model: nn.Module) -> dict[str, float]:
         histogram = Histogram()

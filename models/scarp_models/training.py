@@ -31,6 +31,7 @@ def register(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--start", type=Path, help="begin with a network: an exported BBUnet or BBUnet Lite (.onnx), or a checkpoint")
     parser.add_argument("--teacher", type=Path, help="learn the probabilities of a BBUnet (.onnx or checkpoint) along with the masks (distillation)")
     parser.add_argument("--distillation", type=float, default=0.5, help="weight of the teacher against the masks")
+    parser.add_argument("--slope-prior", type=float, default=0, help="weight of what is known of gentle ground in the loss; 0: from data alone")
     parser.set_defaults(run=_train)
 
 
@@ -46,7 +47,7 @@ def _train(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     shares = tuple(options.shares) if options.shares else None
-    recipe = Recipe(pace, options.network, options.batch, shares=shares, distillation=options.distillation)
+    recipe = Recipe(pace, options.network, options.batch, shares=shares, distillation=options.distillation, slope_prior=options.slope_prior)
     data = [PatchSet(f) for f in options.data]
     start = warmstart.from_file(options.start, data[0]) if options.start else None
     teacher = warmstart.from_file(options.teacher, data[0]) if options.teacher else None

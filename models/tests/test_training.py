@@ -54,3 +54,12 @@ def test_soft_masks_and_two_classes_have_the_same_loss() -> None:
     logit = torch.randn(1, 1, 4, 4)
     two = torch.cat([torch.zeros_like(logit), logit], dim=1)
     assert loss(two, mask, valid, 3, 0.5) == loss(logit, mask, valid, 3, 0.5)
+
+
+def test_the_slope_prior_is_a_part_of_the_loss(patches: Path, tmp_path: Path) -> None:
+    losses = []
+    for weight in (0.0, 5.0):
+        run = tmp_path / f"prior-{weight:g}"
+        train(Recipe(Pace(steps=1), "bbunet-lite", batch=8, slope_prior=weight), [PatchSet(patches)], [PatchSet(patches)], run)
+        losses.append(json.loads((run / "log.jsonl").read_text())["loss"])
+    assert losses[1] > losses[0]
