@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import networks, physics
+from . import checkpoint, networks, physics
 from .augment import Augmentation, Augmenter
 from .data import PatchSet, Sampler
 from .loop import Loop, Pace, forward
@@ -59,9 +59,7 @@ def train(
     if network.kind != "bitemporal":
         raise ValueError(f"train {recipe.network}: it is {network.kind}, this trains bitemporal networks")
     torch.manual_seed(recipe.pace.seed)
-    model = network.build()
-    if start is not None:
-        model.load_state_dict(start.state_dict())
+    model = network.build() if start is None else checkpoint.build(recipe.network, start.state_dict())
 
     def optimizer(parameters: Any, rate: float) -> torch.optim.Optimizer:
         return torch.optim.AdamW(parameters, lr=rate, weight_decay=recipe.weight_decay, amsgrad=True)

@@ -67,3 +67,8 @@ def test_the_slope_prior_is_a_part_of_the_loss(patches: Path, tmp_path: Path) ->
         train(Recipe(Pace(steps=1), "bbunet-lite", batch=8, slope_prior=weight), [PatchSet(patches)], [PatchSet(patches)], run)
         losses.append(json.loads((run / "log.jsonl").read_text())["loss"])
     assert losses[1] > losses[0]
+
+
+def test_a_network_can_not_begin_with_another(network: BBUnet, patches: Path, tmp_path: Path) -> None:
+    with pytest.raises(checkpoint.CheckpointError, match="load bbunet-lite"):
+        train(Recipe(Pace(steps=1), "bbunet-lite"), [PatchSet(patches)], [], tmp_path / "run", start=network)
