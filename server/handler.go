@@ -62,6 +62,7 @@ func NewHandler(b *Backend) (http.Handler, *health, error) {
 			ExposeHeaders: []string{"Link", "Location", "Preference-Applied", "Retry-After", "Scarp-Complete", "Scarp-Quality", "ETag"},
 			MaxAge:        3600,
 		}),
+		limitHead,
 		limitInFlight(c.MaxInFlight),
 		rates,
 		middleware.BodyLimit(maxBody),

@@ -188,3 +188,20 @@ func TestOversizedBodyIsRefused(t *testing.T) {
 	assert.Equal(t, http.StatusRequestEntityTooLarge, answer.StatusCode)
 	_, _ = io.Copy(io.Discard, answer.Body)
 }
+
+func TestOverlongAddressAndHeaderAreRefusedAsProblems(t *testing.T) {
+	url := shared(t)
+	filter := "event+IN+(%27" + strings.Repeat("a", 60<<10) + "%27)"
+	answer, text := send(t, "GET", url+"/collections/"+eventID+"_landslides/items?filter="+filter, "")
+	assert.Equal(t, http.StatusOK, answer.StatusCode, "a filter as long as filters may be: %.200s", text)
+
+	answer, text = send(t, "GET", url+"/collections?bbox="+strings.Repeat("%20", 100<<10), "")
+	assert.Equal(t, http.StatusRequestURITooLong, answer.StatusCode)
+	assert.Equal(t, "application/problem+json", answer.Header.Get("Content-Type"))
+	assert.Contains(t, string(text), "262144 are allowed")
+
+	answer, text = send(t, "GET", url+"/collections", "", "X-Much", strings.Repeat("a", 100<<10))
+	assert.Equal(t, http.StatusRequestHeaderFieldsTooLarge, answer.StatusCode)
+	assert.Equal(t, "application/problem+json", answer.Header.Get("Content-Type"))
+	assert.Contains(t, string(text), "65536 are allowed")
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -92,6 +93,38 @@ func tooMany(c echo.Context, after time.Duration, detail string) error {
 	seconds := max(1, int(after.Round(time.Second)/time.Second))
 	c.Response().Header().Set("Retry-After", strconv.Itoa(seconds))
 	return echo.NewHTTPError(http.StatusTooManyRequests, detail)
+}
+
+// What the head of a request may have, in bytes. An address has room for the
+// longest filter (cql2.MaxLength), every byte of it escaped. Beyond maxHead
+// net/http itself refuses, in plain text: what is larger than the bounds
+// below that is still read, so that the client is told what is wrong in the usual form.
+const (
+	maxAddress = 256 << 10
+	maxHeaders = 64 << 10
+	maxHead    = 1 << 20
+)
+
+// limitHead refuses what has too long an address or too much in its headers.
+func limitHead(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		request := c.Request()
+		if n := len(request.RequestURI); n > maxAddress {
+			return echo.NewHTTPError(http.StatusRequestURITooLong,
+				fmt.Sprintf("the address has %d bytes, %d are allowed; ask for less at once, or simplify the geometry in the filter", n, maxAddress))
+		}
+		total := 0
+		for name, values := range request.Header {
+			for _, v := range values {
+				total += len(name) + len(v)
+			}
+		}
+		if total > maxHeaders {
+			return echo.NewHTTPError(http.StatusRequestHeaderFieldsTooLarge,
+				fmt.Sprintf("the headers have %d bytes, %d are allowed; send fewer cookies or shorter values", total, maxHeaders))
+		}
+		return next(c)
+	}
 }
 
 // limitInFlight bounds the requests that are worked on at the same time.

@@ -19,7 +19,8 @@ def register(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of training patches")
     parser.add_argument("--validation", type=Path, nargs="+", required=True, help="folders of validation patches")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an unfinished one is resumed")
-    parser.add_argument("--minutes", type=float, required=True, help="length of the whole run, all resumptions together")
+    parser.add_argument("--minutes", type=float, help="length of the whole run, all resumptions together")
+    parser.add_argument("--steps", type=int, help="length of the whole run in batches; the first of both ends it")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--check-minutes", type=float, default=5, help="between checks, which are also what is resumed from")
@@ -38,7 +39,8 @@ def register(commands: argparse._SubParsersAction) -> None:
 def _train(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     pace = Pace(
-        seconds=options.minutes * 60,
+        seconds=options.minutes * 60 if options.minutes else None,
+        steps=options.steps,
         rate=options.rate,
         warmup=0.03,
         ema=0.998,
