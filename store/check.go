@@ -157,7 +157,7 @@ func (q Query) Normal() (Query, error) {
 			return q, fmt.Errorf("%w query: %w", ErrInvalid, err)
 		}
 	}
-	if q.Sketch {
+	if q.Sketch > 0 {
 		q.Sort = []SortKey{largestFirst()}
 	}
 	if err := q.checkSort(); err != nil {

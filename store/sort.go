@@ -157,20 +157,3 @@ func (q Query) Page(found []Landslide, e Extent) Page {
 	page.Matched = e.Counted(len(page.Landslides))
 	return page
 }
-
-// Probe is how many of a run's largest landslides a store looks at to learn how
-// many of them lie in the box of a sketch.
-const Probe = 1000
-
-// Walk is how many of a run's landslides have to be looked at, the largest
-// first, until a sketch's page is full, where hits of the first seen lie in its
-// box; false where the spatial index finds them sooner.
-func (q Query) Walk(hits, seen, landslides int) (int, bool) {
-	if hits == 0 || seen == 0 {
-		return 0, false
-	}
-	const spare = 1.5 // the small ones need not lie where the large ones do
-	walk := int(spare * float64(q.Limit+1) * float64(seen) / float64(hits))
-	matches := landslides * hits / seen
-	return walk, walk < matches
-}

@@ -92,9 +92,10 @@ type Query struct {
 	AfterKeys []any
 	// Limit bounds the page; 0 means [DefaultLimit], more than [MaxLimit] that.
 	Limit int
-	// Sketch is for drawing: the largest come first whatever Sort says, nothing is
+	// Sketch, where it is not 0, is how many landslides are drawn, pages taken together:
+	// the largest come first whatever Sort says, those of a finer [Query.Level] are left out, nothing is
 	// counted, and what only its own bounding box has in BBox may be there too.
-	Sketch bool
+	Sketch int
 }
 
 // Page is a piece of a query's answer in the query's order.

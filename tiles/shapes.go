@@ -37,7 +37,7 @@ func (e *Engine) largest(ctx context.Context, d drawing, f frame, margin float64
 		return err
 	}
 	defer project.release()
-	q := store.Query{Event: d.src.Event().ID, Run: d.run, BBox: box, From: d.during.From, To: d.during.To, Sketch: true}
+	q := store.Query{Event: d.src.Event().ID, Run: d.run, BBox: box, From: d.during.From, To: d.during.To, Sketch: most}
 	for left := most; left > 0; left -= q.Limit {
 		q.Limit = min(left, pageSize)
 		page, err := e.deps.Store.Landslides(ctx, q)

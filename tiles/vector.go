@@ -23,8 +23,9 @@ const (
 	unitsPerPix  = extent / tileSize
 	vectorMargin = 4 * unitsPerPix // outlines of neighbours reach in
 	// vectorMost is how many landslides a tile has at most: the largest. A tile of
-	// so many is full to the eye, and has some hundred kilobytes.
-	vectorMost = 2000
+	// so many is full to the eye, and has some hundred kilobytes. Those of its own
+	// zoom's level are about as many, and the same in the tiles beside it.
+	vectorMost = store.CellLandslides
 	// tolerance is how far simplified outlines may be off: an eighth of a pixel.
 	tolerance = unitsPerPix / 8.0
 )

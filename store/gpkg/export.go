@@ -15,7 +15,7 @@ import (
 
 // Export makes a GeoPackage at path, where nothing may be yet, of the
 // landslides that come one after the other, all of one run of the store. They
-// keep their ids, and are not held in memory. The event comes without its
+// keep their ids, and their polygons are not held in memory. The event comes without its
 // files; the run's summary stays that of the whole run.
 func Export(ctx context.Context, path string, e imagery.Event, r store.Run, landslides iter.Seq2[store.Landslide, error]) error {
 	s, err := open(ctx, path, "DELETE")
@@ -68,6 +68,11 @@ func exportRun(ctx context.Context, tx *sql.Tx, r store.Run, landslides iter.Seq
 		_, err := tx.ExecContext(ctx, `UPDATE runs SET min_x = ?, min_y = ?, max_x = ?, max_y = ? WHERE id = ?`,
 			extent.Min[0], extent.Min[1], extent.Max[0], extent.Max[1], r.ID)
 		if err != nil {
+			return err
+		}
+	}
+	if n > store.CellLandslides {
+		if err := levelRun(ctx, tx, r.ID); err != nil {
 			return err
 		}
 	}

@@ -206,3 +206,41 @@ func TestDamageWithinTheFile(t *testing.T) {
 	require.ErrorContains(t, err, "the file is damaged")
 	assert.ErrorContains(t, err, "restore a backup")
 }
+
+// sketched are the ids of what a box draws of n landslides.
+func sketched(t *testing.T, s store.Store, n int, box [4]float64) (ids []int64) {
+	t.Helper()
+	page, err := s.Landslides(t.Context(), store.Query{Event: "e", BBox: &box, Sketch: n, Limit: store.MaxLimit})
+	require.NoError(t, err)
+	for _, l := range page.Landslides {
+		ids = append(ids, l.ID)
+	}
+	return ids
+}
+
+func TestFilesFromBeforeLevelsAreDrawnTheSame(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.gpkg")
+	s := open(t, path)
+	require.NoError(t, s.PutEvent(t.Context(), storetest.Event("e")))
+	require.NoError(t, s.Publish(t.Context(), storetest.NewRun("run", "e", 1), storetest.Scattered(4000)))
+	box := [4]float64{135, 35, 140, 40}
+	expected := sketched(t, s, 1000, box)
+	assert.Less(t, len(expected), 4000, "the landslides of a level, not all")
+	require.NoError(t, s.Close())
+	exec1(t, path, `DROP TRIGGER scarp_drawn_insert; DROP TRIGGER scarp_drawn_update; DROP TRIGGER scarp_drawn_delete;
+		DROP TABLE scarp_drawn; DELETE FROM goose_db_version WHERE version_id > 4`)
+	assert.Equal(t, expected, sketched(t, open(t, path), 1000, box))
+}
+
+func TestWhatOthersEditIsDrawnWhereItIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "edited.gpkg")
+	s := open(t, path)
+	require.NoError(t, s.PutEvent(t.Context(), storetest.Event("e")))
+	require.NoError(t, s.Publish(t.Context(), storetest.NewRun("run", "e", 1), storetest.Landslides(3))) // from 137° E on, 0.01° apart
+	first := [4]float64{136.999, 36.999, 137.005, 37.005}
+	assert.Equal(t, []int64{1}, sketched(t, s, 100, first))
+	exec1(t, path, `UPDATE landslides SET geom = (SELECT geom FROM landslides WHERE id = 1) WHERE id = 3`)
+	assert.ElementsMatch(t, []int64{1, 3}, sketched(t, s, 100, first))
+	exec1(t, path, `DELETE FROM landslides WHERE id = 1; UPDATE landslides SET id = 9 WHERE id = 3`)
+	assert.Equal(t, []int64{9}, sketched(t, s, 100, first))
+}

@@ -128,6 +128,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, files,
+		goose.WithGoMigrations(goose.NewGoMigration(6, &goose.GoFunc{RunTx: levelRuns}, nil)),
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)

@@ -31,8 +31,8 @@ func (s *Store) Landslides(ctx context.Context, q store.Query) (store.Page, erro
 		if err != nil {
 			return err
 		}
-		if q.Sketch {
-			page, err = where.sketch(ctx, tx, q, run)
+		if q.Sketch > 0 {
+			page, err = where.sketch(ctx, tx, q)
 			return err
 		}
 		if mark != "" {

@@ -60,7 +60,10 @@ func replaceRun(ctx context.Context, tx *sql.Tx, r store.Run, landslides []store
 	if err := insertRun(ctx, tx, r, landslides); err != nil {
 		return err
 	}
-	return insertLandslides(ctx, tx, landslides)
+	if err := insertLandslides(ctx, tx, landslides); err != nil || len(landslides) <= store.CellLandslides {
+		return err
+	}
+	return levelRun(ctx, tx, r.ID)
 }
 
 func insertRun(ctx context.Context, tx *sql.Tx, r store.Run, landslides []store.Landslide) error {

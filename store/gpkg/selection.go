@@ -3,7 +3,6 @@ package gpkg
 import (
 	"context"
 	"database/sql"
-	"slices"
 	"strings"
 
 	"github.com/paulmach/orb"
@@ -195,61 +194,30 @@ func (s *selection) page(ctx context.Context, tx *sql.Tx, q store.Query, e store
 	return q.Page(found, e), nil
 }
 
-// sketch reads a page of what is to be drawn, the largest first: from the index on
-// the area where enough of the largest lie in the box, else from the spatial one.
-func (s *selection) sketch(ctx context.Context, tx *sql.Tx, q store.Query, run string) (store.Page, error) {
-	uncounted := store.Extent{More: true}
-	first := condition{slices.Clone(s.terms[:1]), slices.Clone(s.args[:strings.Count(s.terms[0], "?")])} // the run
+// sketch reads a page of what is to be drawn, the largest first, from an index in
+// which boxes have their level as third dimension: it finds those to be drawn, and no others.
+func (s *selection) sketch(ctx context.Context, tx *sql.Tx, q store.Query) (store.Page, error) {
 	behind, paged, err := q.Behind(dialect{}, `l.id`)
 	if err != nil {
 		return store.Page{}, err
 	}
 	if paged {
-		first.and(behind.Text, behind.Args...)
 		s.and(behind.Text, behind.Args...)
 	}
-	const largest = ` ORDER BY l.area_m2 DESC, l.id`
-	conditions := strings.Join(s.terms, ` AND `)
-	if len(s.boxes) == 0 {
-		found, err := read(ctx, tx, q, conditions+largest, s.args...)
-		return q.Page(found, uncounted), err
+	boxes, level := s.boxes, q.Level()
+	if len(boxes) == 0 {
+		boxes = []orb.Bound{{Min: orb.Point{-180, -90}, Max: orb.Point{180, 90}}}
 	}
-	var near []string
-	var nearArgs []any
-	for _, b := range s.boxes {
-		near = append(near, `r.maxx >= ? AND r.minx <= ? AND r.maxy >= ? AND r.miny <= ?`)
-		nearArgs = append(nearArgs, b.Min[0], b.Max[0], b.Min[1], b.Max[1])
-	}
-	// Of the largest only the ids are read, until it is known which of them lie in the box.
-	walked := func(n int) (string, []any) {
-		return `(SELECT l.id FROM landslides l WHERE ` + strings.Join(first.terms, ` AND `) + largest + ` LIMIT ?) a
-			CROSS JOIN rtree_landslides_geom r ON r.id = a.id AND (` + strings.Join(near, ` OR `) + `) CROSS JOIN landslides l ON l.id = a.id`,
-			slices.Concat(first.args, []any{n}, nearArgs)
-	}
-	if run != "" {
-		from, args := walked(store.Probe)
-		var hits, landslides int
-		err := tx.QueryRowContext(ctx, `SELECT count(*), (SELECT landslides FROM runs WHERE id = ?) FROM `+from+` WHERE `+conditions,
-			slices.Concat([]any{run}, args, s.args)...).Scan(&hits, &landslides)
-		if err != nil {
-			return store.Page{}, err
-		}
-		if walk, ok := q.Walk(hits, min(store.Probe, landslides), landslides); ok {
-			from, args := walked(walk)
-			found, err := readFrom(ctx, tx, q, from, conditions+largest, slices.Concat(args, s.args)...)
-			if err != nil || len(found) > q.Limit {
-				return q.Page(found, uncounted), err
-			}
-		}
-	}
-	var candidates []string
-	for _, n := range near {
-		candidates = append(candidates, `SELECT r.id FROM rtree_landslides_geom r WHERE `+n)
+	var drawn []string
+	var args []any
+	for _, b := range boxes {
+		drawn = append(drawn, `SELECT id FROM scarp_drawn WHERE maxx >= ? AND minx <= ? AND maxy >= ? AND miny <= ? AND minlevel <= ?`)
+		args = append(args, b.Min[0], b.Max[0], b.Min[1], b.Max[1], level)
 	}
 	// The sign keeps the planner from walking the index on the area.
-	found, err := read(ctx, tx, q, `l.id IN (`+strings.Join(candidates, ` UNION `)+`) AND `+conditions+` ORDER BY +l.area_m2 DESC, l.id`,
-		slices.Concat(nearArgs, s.args)...)
-	return q.Page(found, uncounted), err
+	found, err := readFrom(ctx, tx, q, `(`+strings.Join(drawn, ` UNION `)+`) d CROSS JOIN landslides l ON l.id = d.id`,
+		strings.Join(s.terms, ` AND `)+` ORDER BY +l.area_m2 DESC, l.id`, append(args, s.args...)...)
+	return q.Page(found, store.Extent{More: true}), err
 }
 
 func read(ctx context.Context, tx *sql.Tx, q store.Query, where string, args ...any) ([]store.Landslide, error) {

@@ -35,12 +35,12 @@ func (s *Store) Landslides(ctx context.Context, q store.Query) (store.Page, erro
 		if err != nil || run == "" && q.Event != "" {
 			return err
 		}
-		where, err := selection(q, run)
-		if err != nil {
+		if q.Sketch > 0 {
+			page, err = sketch(ctx, tx, q, run)
 			return err
 		}
-		if q.Sketch {
-			page, err = where.sketch(ctx, tx, q, run)
+		where, err := selection(q, run)
+		if err != nil {
 			return err
 		}
 		extent, err := s.counts.Extent(q, mark, func() (store.Extent, error) { return where.extent(ctx, tx) })
@@ -82,9 +82,6 @@ type condition struct {
 	box     string
 	boxArgs []any
 	spatial int // the number of the term that is the bounding box, 0 where there is none
-	// spatialArg is the number of that term's first argument.
-	spatialArg int
-	bounds     [4]string // west, south, east and north of the only box, as SQL
 }
 
 // and adds a term in which each ? is one of args.
@@ -170,13 +167,9 @@ func (c *condition) within(q store.Query) error {
 		terms = append(terms, `ST_Intersects(l.geom, ST_GeomFromEWKB(?::bytea))`)
 		args = append(args, box)
 		if len(boxes) == 1 {
-			for i, v := range [4]float64{b.Min[0], b.Min[1], b.Max[0], b.Max[1]} {
-				c.bounds[i] = strconv.FormatFloat(v, 'f', -1, 64) + `::float8`
-			}
 			c.box, c.boxArgs = `l.geom && ST_GeomFromEWKB($1::bytea)`, []any{box}
 		}
 	}
-	c.spatialArg = len(c.args) + 1
 	c.and(`(`+strings.Join(terms, ` OR `)+`)`, args...)
 	c.spatial = len(c.terms)
 	return nil
@@ -266,54 +259,40 @@ func (c *condition) page(ctx context.Context, tx pgx.Tx, q store.Query, e store.
 	return q.Page(found, e), err
 }
 
-// sketch reads a page of what is to be drawn, the largest first: from the index on
-// the area where enough of the largest lie in the box, else from the spatial one.
-func (c *condition) sketch(ctx context.Context, tx pgx.Tx, q store.Query, run string) (store.Page, error) {
-	uncounted := store.Extent{More: true}
+// sketch reads a page of what is to be drawn, the largest first, from an index in
+// which boxes have their level as height: it finds those to be drawn, and no others.
+func sketch(ctx context.Context, tx pgx.Tx, q store.Query, run string) (store.Page, error) {
+	boxes, level := q.Boxes(), q.Level()
+	q.BBox = nil
+	c, err := selection(q, run)
+	if err != nil {
+		return store.Page{}, err
+	}
+	order := ` ORDER BY l.area_m2 DESC, l.id`
+	if len(boxes) == 0 {
+		c.and(`l.level <= ?`, level)
+	} else {
+		var found []string
+		var args []any
+		for _, b := range boxes {
+			// The index has boxes in single precision, rounded outwards.
+			found = append(found, drawn+` &&& ST_SetSRID(ST_3DMakeBox(ST_MakePoint(?::float8, ?::float8, 0), ST_MakePoint(?::float8, ?::float8, ?::float8))::geometry, 4326)
+				AND geom && ST_MakeEnvelope(?::float8, ?::float8, ?::float8, ?::float8, 4326)`)
+			west, south, east, north := b.Min[0], b.Min[1], b.Max[0], b.Max[1]
+			args = append(args, west, south, east, north, float64(level), west, south, east, north)
+		}
+		c.and(`(`+strings.Join(found, ` OR `)+`)`, args...)
+		order = ` ORDER BY l.area_m2 + 0 DESC, l.id` // keeps the planner from walking the index on the area
+	}
 	behind, paged, err := q.Behind(dialect{}, `l.id`)
 	if err != nil {
 		return store.Page{}, err
 	}
-	terms, first := slices.Clone(c.terms), c.terms[0] // the run
-	probe := &condition{}
-	probe.and(`l.run = ?`, run)
 	if paged {
-		for _, where := range []*condition{c, probe} {
-			where.and(behind.Text, behind.Args...)
-		}
-		terms = append(terms, c.terms[len(c.terms)-1])
-		first += ` AND ` + terms[len(terms)-1]
+		c.and(behind.Text, behind.Args...)
 	}
-	const largest = ` ORDER BY l.area_m2 DESC, l.id LIMIT `
-	limit := strconv.Itoa(q.Limit + 1)
-	if c.box == "" {
-		found, err := c.read(ctx, tx, `scarp.landslides l`, terms, largest+limit)
-		return q.Page(found, uncounted), err
-	}
-	terms[c.spatial-1] = strings.Replace(c.box, `$1`, `$`+strconv.Itoa(c.spatialArg), 1)
-	// Everything up to the ids is answered by the index on the area alone.
-	inBox := func(first string, n int) string {
-		return `(SELECT id, west <= ` + c.bounds[2] + ` AND east >= ` + c.bounds[0] + ` AND south <= ` + c.bounds[3] + ` AND north >= ` + c.bounds[1] + ` AS hit
-			FROM scarp.landslides l WHERE ` + first + largest + strconv.Itoa(n) + `) w`
-	}
-	var hits, seen, landslides int
-	if run != "" {
-		err = tx.QueryRow(ctx, `SELECT count(*) FILTER (WHERE hit), count(*), (SELECT landslides FROM scarp.runs WHERE id = $1)
-			FROM `+inBox(strings.Join(probe.terms, ` AND `), store.Probe), probe.args...).Scan(&hits, &seen, &landslides)
-		if err != nil {
-			return store.Page{}, err
-		}
-	}
-	if walk, ok := q.Walk(hits, seen, landslides); ok {
-		near := append(slices.Clone(terms), `l.id = ANY (ARRAY(SELECT id FROM `+inBox(first, walk)+` WHERE hit))`)
-		found, err := c.read(ctx, tx, `scarp.landslides l`, near, ` ORDER BY l.area_m2 + 0 DESC, l.id LIMIT `+limit)
-		if err != nil || len(found) > q.Limit {
-			return q.Page(found, uncounted), err
-		}
-	}
-	// The expression keeps the planner from walking the index on the area.
-	found, err := c.read(ctx, tx, `scarp.landslides l`, terms, ` ORDER BY l.area_m2 + 0 DESC, l.id LIMIT `+limit)
-	return q.Page(found, uncounted), err
+	found, err := c.read(ctx, tx, `scarp.landslides l`, c.terms, order+` LIMIT `+strconv.Itoa(q.Limit+1))
+	return q.Page(found, store.Extent{More: true}), err
 }
 
 func (c *condition) read(ctx context.Context, tx pgx.Tx, from string, terms []string, order string) ([]store.Landslide, error) {

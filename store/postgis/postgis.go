@@ -101,6 +101,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	db := stdlib.OpenDB(*s.pool.Config().ConnConfig)
 	defer db.Close()
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithTableName("scarp.goose_db_version"),
+		goose.WithGoMigrations(goose.NewGoMigration(6, &goose.GoFunc{RunTx: addLevels}, nil)),
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)

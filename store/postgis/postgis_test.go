@@ -69,6 +69,27 @@ func TestServersStartTogetherAndAgain(t *testing.T) {
 	assert.ErrorContains(t, err, "newer Scarp")
 }
 
+func TestDatabasesFromBeforeLevelsAreDrawnTheSame(t *testing.T) {
+	url := postgrestest.URL(t)
+	s := open(t, url)
+	require.NoError(t, s.PutEvent(t.Context(), storetest.Event("e")))
+	require.NoError(t, s.Publish(t.Context(), storetest.NewRun("run", "e", 1), storetest.Scattered(4000)))
+	drawn := func(s store.Store) (ids []int64) {
+		page, err := s.Landslides(t.Context(), store.Query{Event: "e", BBox: &[4]float64{135, 35, 140, 40}, Sketch: 1000, Limit: store.MaxLimit})
+		require.NoError(t, err)
+		for _, l := range page.Landslides {
+			ids = append(ids, l.ID)
+		}
+		return ids
+	}
+	expected := drawn(s)
+	assert.Less(t, len(expected), 4000, "the landslides of a level, not all")
+	execute(t, url, `DROP INDEX scarp.landslides_drawn, scarp.landslides_area; ALTER TABLE scarp.landslides DROP COLUMN level,
+		ADD COLUMN west float8, ADD COLUMN south float8, ADD COLUMN east float8, ADD COLUMN north float8;
+		CREATE INDEX landslides_area ON scarp.landslides (run); DELETE FROM scarp.goose_db_version WHERE version_id > 5`)
+	assert.Equal(t, expected, drawn(open(t, url)))
+}
+
 // A constraint of the test's refuses a landslide when others are in.
 func TestFailureInTheMiddleLeavesTheOldRun(t *testing.T) {
 	url := postgrestest.URL(t)

@@ -87,7 +87,8 @@ const analyzed = 1000
 
 // copyLandslides streams the landslides in; PostGIS takes EWKB as a geometry's binary form.
 func copyLandslides(ctx context.Context, tx pgx.Tx, landslides []store.Landslide) error {
-	columns := strings.Fields(strings.ReplaceAll(landslideColumns, ",", " "))
+	columns := append(strings.Fields(strings.ReplaceAll(landslideColumns, ",", " ")), "level")
+	levels := store.LevelsOf(landslides)
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"scarp", "landslides"}, columns,
 		pgx.CopyFromSlice(len(landslides), func(i int) ([]any, error) {
 			l := &landslides[i]
@@ -97,7 +98,7 @@ func copyLandslides(ctx context.Context, tx pgx.Tx, landslides []store.Landslide
 			}
 			return []any{geometry, l.Event, l.Run, l.Area, l.Perimeter, l.Length, l.Width, l.ProbMean, l.ProbMax,
 				l.ElevMin, l.ElevMax, l.ElevMean, l.SlopeMean, l.Aspect, l.DeltaNDVI, l.CloudAdjacent,
-				date(l.PreDate), date(l.PostDate), l.Model, l.ModelVersion}, nil
+				date(l.PreDate), date(l.PostDate), l.Model, l.ModelVersion, int16(levels[i])}, nil
 		}))
 	if err != nil || len(landslides) < analyzed {
 		return err

@@ -118,11 +118,11 @@ func BenchmarkMillion(b *testing.B, s store.Store) {
 		"0.5°":                      {0.5, store.Query{}},
 		"1°":                        {1, store.Query{}},
 		"360°":                      {360, store.Query{}},
-		"0.1° to draw":              {0.1, store.Query{Limit: 2000, Sketch: true}},
-		"0.35° to draw":             {0.35, store.Query{Limit: 2000, Sketch: true}},
-		"0.7° to draw":              {0.7, store.Query{Limit: 2000, Sketch: true}},
-		"1° to draw":                {1, store.Query{Limit: 2000, Sketch: true}},
-		"360° to draw":              {360, store.Query{Limit: 2000, Sketch: true}},
+		"0.1° to draw":              {0.1, store.Query{Limit: store.CellLandslides, Sketch: store.CellLandslides}},
+		"0.35° to draw":             {0.35, store.Query{Limit: store.CellLandslides, Sketch: store.CellLandslides}},
+		"0.7° to draw":              {0.7, store.Query{Limit: store.CellLandslides, Sketch: store.CellLandslides}},
+		"1° to draw":                {1, store.Query{Limit: store.CellLandslides, Sketch: store.CellLandslides}},
+		"360° to draw":              {360, store.Query{Limit: store.CellLandslides, Sketch: store.CellLandslides}},
 		"0.1°, filtered by an area": {0.1, store.Query{Filter: &filter.Call{Op: filter.Greater, Args: []filter.Expr{&filter.Property{Name: "area_m2"}, &filter.Literal{Value: 3000.0}}}}},
 	} {
 		b.Run(name, func(b *testing.B) {

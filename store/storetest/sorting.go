@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -138,7 +140,7 @@ func sketches(t *testing.T, s store.Store) {
 		}
 		slices.Sort(expected)
 		slices.Reverse(expected)
-		q.Event, q.Run, q.Sketch = "e", "run", true
+		q.Event, q.Run, q.Sketch = "e", "run", math.MaxInt // so many that all are drawn
 		for _, q.Limit = range []int{40, 1500} {
 			got := areas(read(t, s, q))
 			assert.Equal(t, expected, got, "%s by %d", name, q.Limit)
@@ -148,6 +150,52 @@ func sketches(t *testing.T, s store.Store) {
 		require.NoError(t, err)
 		assert.Equal(t, -1, page.Matched, name)
 		assert.Equal(t, expected[:min(q.Limit, len(expected))], areas(page.Landslides), "%s of the latest", name)
+	}
+}
+
+// thinned compares the sketches of Web Mercator tiles with what they should show:
+// the landslides that fewer than [store.CellLandslides] larger ones of the tile
+// around their centre hide, neighbours' that reach in among them.
+func thinned(t *testing.T, s store.Store) {
+	landslides := Scattered(6000)
+	run := NewRun("run", "e", 1)
+	run.Summary.Landslides = len(landslides)
+	publish(t, s, run, landslides)
+	for zoom := range 12 {
+		side := math.Exp2(float64(zoom))
+		tileOf := func(p orb.Point) [2]float64 {
+			y := 0.5 - math.Log(math.Tan(math.Pi/4+p[1]*math.Pi/360))/(2*math.Pi)
+			return [2]float64{math.Floor((p[0]/360 + 0.5) * side), math.Floor(y * side)}
+		}
+		north := func(row float64) float64 { return math.Atan(math.Sinh(math.Pi*(1-2*row/side))) * 180 / math.Pi }
+		tiles := make(map[[2]float64][]store.Landslide) // by where centres are, the largest first
+		for _, l := range landslides {
+			at := tileOf(l.Geometry.Bound().Center())
+			tiles[at] = append(tiles[at], l)
+		}
+		var shown []store.Landslide
+		for _, in := range tiles {
+			slices.SortStableFunc(in, func(a, b store.Landslide) int { return cmp.Compare(b.Area, a.Area) })
+			shown = append(shown, in[:min(len(in), store.CellLandslides)]...)
+		}
+		for at := range tiles {
+			box := [4]float64{360 * (at[0]/side - 0.5), north(at[1] + 1), 360 * ((at[0]+1)/side - 0.5), north(at[1])}
+			bound := orb.Bound{Min: orb.Point{box[0], box[1]}, Max: orb.Point{box[2], box[3]}}
+			const rounding = 1e-4 // indexes may have boxes in single precision, rounded outwards
+			var near, in []float64
+			for _, l := range shown {
+				if bound.Pad(rounding).Intersects(l.Geometry.Bound()) {
+					near = append(near, l.Area)
+				}
+				if bound.Pad(-rounding).Intersects(l.Geometry.Bound()) {
+					in = append(in, l.Area)
+				}
+			}
+			got := areas(read(t, s, store.Query{Event: "e", BBox: &box, Sketch: store.CellLandslides, Limit: 700}))
+			require.Subset(t, near, got, "tile %v of zoom %d", at, zoom)
+			require.Subset(t, got, in, "tile %v of zoom %d", at, zoom)
+			require.IsDecreasing(t, append(got, 0), "tile %v of zoom %d", at, zoom)
+		}
 	}
 }
 

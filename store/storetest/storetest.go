@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"pages stay right while landslides come and go":       pagingWhileChanging,
 		"what is too much is not counted":                     countLimit,
 		"sketches show the largest first":                     sketches,
+		"sketches show so many a tile":                        thinned,
 		"a store has a secret of its own":                     secret,
 		"readers see whole runs only":                         readersDuringPublish,
 		"writers do not lose each other's work":               concurrentWriters,

@@ -1,0 +1,77 @@
+package gpkg
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/paulmach/orb"
+
+	"scarp/store"
+)
+
+// levelRuns is the migration that gives the landslides of the runs that the file
+// has their levels ([store.Levels]).
+func levelRuns(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, `SELECT run FROM landslides GROUP BY run HAVING count(*) > ?`, store.CellLandslides)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var runs []string
+	for rows.Next() {
+		var run string
+		if err := rows.Scan(&run); err != nil {
+			return err
+		}
+		runs = append(runs, run)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if err := levelRun(ctx, tx, run); err != nil {
+			return fmt.Errorf("the levels of run %s: %w", run, err)
+		}
+	}
+	return nil
+}
+
+// levelRun gives each landslide of a run its level.
+func levelRun(ctx context.Context, tx *sql.Tx, run string) error {
+	rows, err := tx.QueryContext(ctx, `SELECT l.id, l.area_m2, r.minx, r.miny, r.maxx, r.maxy
+		FROM landslides l CROSS JOIN rtree_landslides_geom r ON r.id = l.id WHERE l.run = ? ORDER BY l.id`, run)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var ids []int64
+	var areas []float64
+	var bounds []orb.Bound
+	for rows.Next() {
+		var id int64
+		var area float64
+		var b orb.Bound
+		if err := rows.Scan(&id, &area, &b.Min[0], &b.Min[1], &b.Max[0], &b.Max[1]); err != nil {
+			return err
+		}
+		ids, areas, bounds = append(ids, id), append(areas, area), append(bounds, b)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	update, err := tx.PrepareContext(ctx, `UPDATE scarp_drawn SET minlevel = ?1, maxlevel = ?1 WHERE id = ?2`)
+	if err != nil {
+		return err
+	}
+	defer update.Close()
+	for i, level := range store.Levels(bounds, areas) {
+		if level == 0 {
+			continue
+		}
+		if _, err := update.ExecContext(ctx, level, ids[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

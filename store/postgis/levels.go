@@ -1,0 +1,84 @@
+package postgis
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/paulmach/orb"
+
+	"scarp/store"
+)
+
+// drawn is a landslide's box with its level as height, by which landslides_drawn finds it.
+const drawn = `ST_SetSRID(ST_3DMakeBox(ST_MakePoint(ST_XMin(geom), ST_YMin(geom), level), ST_MakePoint(ST_XMax(geom), ST_YMax(geom), level))::geometry, 4326)`
+
+// addLevels is the migration to landslides that have a level ([store.Levels]),
+// and an index in which a map finds those that it draws and no others.
+func addLevels(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `
+		DROP INDEX scarp.landslides_area;
+		ALTER TABLE scarp.landslides DROP COLUMN west, DROP COLUMN south, DROP COLUMN east, DROP COLUMN north, ADD COLUMN level smallint NOT NULL DEFAULT 0;
+		CREATE INDEX landslides_area ON scarp.landslides (run, area_m2 DESC, id)`)
+	if err != nil {
+		return err
+	}
+	runs, err := largeRuns(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if err := level(ctx, tx, run); err != nil {
+			return fmt.Errorf("the levels of run %s: %w", run, err)
+		}
+	}
+	_, err = tx.ExecContext(ctx, `CREATE INDEX landslides_drawn ON scarp.landslides USING gist (`+drawn+` gist_geometry_ops_nd)`)
+	return err
+}
+
+// largeRuns are those whose landslides are not all on the first level.
+func largeRuns(ctx context.Context, tx *sql.Tx) (runs []string, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT run FROM scarp.landslides GROUP BY run HAVING count(*) > $1`, store.CellLandslides)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var run string
+		if err := rows.Scan(&run); err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	return runs, rows.Err()
+}
+
+// level gives each landslide of a run its level.
+func level(ctx context.Context, tx *sql.Tx, run string) error {
+	rows, err := tx.QueryContext(ctx, `SELECT id, area_m2, ST_XMin(geom), ST_YMin(geom), ST_XMax(geom), ST_YMax(geom) FROM scarp.landslides WHERE run = $1 ORDER BY id`, run)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var ids []int64
+	var areas []float64
+	var bounds []orb.Bound
+	for rows.Next() {
+		var id int64
+		var area float64
+		var b orb.Bound
+		if err := rows.Scan(&id, &area, &b.Min[0], &b.Min[1], &b.Max[0], &b.Max[1]); err != nil {
+			return err
+		}
+		ids, areas, bounds = append(ids, id), append(areas, area), append(bounds, b)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	levels := make([]int16, len(ids))
+	for i, l := range store.Levels(bounds, areas) {
+		levels[i] = int16(l)
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE scarp.landslides l SET level = u.level FROM unnest($1::bigint[], $2::smallint[]) u(id, level) WHERE l.id = u.id AND u.level > 0`, ids, levels)
+	return err
+}
