@@ -103,11 +103,11 @@ def memory(network: Served, threads: int, size: int) -> tuple[int, int]:
 
 
 def lost(networks: Sequence[Served], validation: Sequence[Path], test: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """F1 of each network at its own threshold from validation data, and how it differs from the first one's."""
+    """F1 of each network that maps landslides, at its own threshold from validation data, and how it differs from the first one's."""
     sets = [list(unique(folders).values()) for folders in (validation, test)]
     out: dict[str, dict[str, Any]] = {}
     first: tuple[Counts, float] | None = None
-    for network in networks:
+    for network in filter(lambda n: n.maps_landslides, networks):
         chosen, counts = (Counts.join([predict(network, s).counts() for s in part]) for part in sets)
         threshold = chosen.total().best().threshold
         first = first or (counts, threshold)

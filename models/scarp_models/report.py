@@ -226,7 +226,9 @@ def edge(document: dict[str, Any]) -> str:
         low, high = r["spread_ms"]
         cells: list[object] = [r["model"], r["precision"], f"{r['file_mb']:.1f}", r["threads"], r["size"], f"{r['median_ms']:.1f}", f"{low:.1f}–{high:.1f}"]
         cells += [f"{r['ratio']:.2f}", f"{r['peak_mb']:.0f}", f"{r['network_mb']:.0f}"]
-        if accurate:
+        if accurate and "f1" not in r:
+            cells += [None] * 3
+        elif accurate:
             d = r["difference"]
             cells += [r["threshold"], ranged(r["f1"], r["interval"]), f"{d[0]:+.4f} ({d[1]:+.4f} to {d[2]:+.4f})"]
         body.append(cells)

@@ -111,14 +111,17 @@ class Served:
         self.manifest = yaml.safe_load(beside.read_text()) if beside.exists() else _guessed(self.session, path)
         self.has_manifest = beside.exists()
         self.kind = self.manifest["kind"]
-        if self.kind not in ("bitemporal", "single-date"):
-            raise ValueError(f"score {path}: a {self.kind} network gives no landslides")
         self.patch = self.manifest["patch"]
         self.lattice = lattice or Lattice.of(self.patch)
         self.output = self.manifest["output"]
         self.inputs = {i["tensor"]: [_inherit(c, i.get("defaults", {})) for c in i["channels"]] for i in self.manifest["inputs"]}
         fixed = self.session.get_inputs()[0].shape[0]
         self.largest_batch = fixed if isinstance(fixed, int) else self.patch.get("max_batch", 16)
+
+    @property
+    def maps_landslides(self) -> bool:
+        """Whether it can be scored: a cloud network can only be timed."""
+        return self.kind in ("bitemporal", "single-date")
 
     @property
     def name(self) -> str:
@@ -153,6 +156,8 @@ class Served:
     def prepare(self, batch: Batch) -> dict[str, np.ndarray]:
         """The input tensors of raw patches. A band that holds nothing but 0 in a patch, or a terrain that does, is
         absent: the network gets what the manifest says for that."""
+        if not self.maps_landslides:
+            raise ValueError(f"score {self.path}: a {self.kind} network gives no landslides")
         sides = {"pre": batch.pre.numpy(), "post": batch.post.numpy()}
         gone = {k: ~v.any(axis=(2, 3)) for k, v in sides.items()}
         empty = {k: _empty(v, gone[k]) for k, v in sides.items()}

@@ -185,12 +185,14 @@ def test_ablations_are_measured_and_reported(tmp_path: Path, patches: Path) -> N
 def test_time_memory_and_lost_accuracy(tmp_path: Path, patches: Path) -> None:
     test = make_patches(tmp_path / "test", seed=4, count=4)
     model, other = pixelwise(tmp_path / "n"), TINY / "tiny-bitemporal" / "tiny.onnx"
+    clouds = next((TINY / "clouds" / "tiny-clouds").glob("*.onnx"))
     run(
-        edge, "edge", "--model", model, "--model", other, "--threads", 1, "--size", 64, "--runs", 3,
+        edge, "edge", "--model", model, "--model", other, "--model", clouds, "--threads", 1, "--size", 64, "--runs", 3,
         "--validation", patches, "--test", test, "--out", tmp_path / "out",
     )  # fmt: skip
-    first, second = json.loads((tmp_path / "out" / "edge.json").read_text())["rows"]
+    first, second, third = json.loads((tmp_path / "out" / "edge.json").read_text())["rows"]
     assert first["ratio"] == 1 and first["difference"] == [0, 0, 0] and first["precision"] == "fp32"
+    assert third["median_ms"] > 0 and "f1" not in third, "a cloud network is timed and not scored"
     assert second["median_ms"] > 0 and 300 > second["peak_mb"] > second["network_mb"] > 0
     assert "Time and memory" in (tmp_path / "out" / "report.html").read_text()
     with pytest.raises(ValueError, match="both --validation and --test"):
