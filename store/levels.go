@@ -61,20 +61,28 @@ func LevelsOf(landslides []Landslide) []uint8 {
 	return Levels(bounds, areas)
 }
 
-// Level is the level of [Levels] that a sketch draws: the one on which its box has
+// Height is where a level of a run lies in the third dimension of a store's index of boxes: a
+// run's levels one above the other, runs above each other by their number.
+func Height(run int64, level int) float64 { return float64(run*(LastLevel+1) + int64(level)) }
+
+// Level is the finest level of [Levels] that a sketch draws: the one on which its box has
 // about as many landslides as it asks for, where they are dense.
 func (q Query) Level() int {
-	boxes := q.Boxes()
-	if len(boxes) == 0 {
-		boxes = []orb.Bound{{Min: orb.Point{-180, -90}, Max: orb.Point{180, 90}}}
-	}
 	share := 0.0 // of the world's square
-	for _, b := range boxes {
+	for _, b := range q.Drawn() {
 		low, high := mercator(orb.Point{b.Min[0], b.Max[1]}), mercator(orb.Point{b.Max[0], b.Min[1]})
 		share += (high[0] - low[0]) * (high[1] - low[1])
 	}
 	level := math.Round(math.Log2(float64(q.Sketch)/CellLandslides/share) / 2)
 	return int(min(max(level, 0), LastLevel)) // a box without area has every level
+}
+
+// Drawn are the boxes of a sketch: the whole world where it has none.
+func (q Query) Drawn() []orb.Bound {
+	if q.BBox == nil {
+		return []orb.Bound{{Min: orb.Point{-180, -90}, Max: orb.Point{180, 90}}}
+	}
+	return q.Boxes()
 }
 
 // mercator is where a place lies in Web Mercator's square, 0..1 from the north-west, short of 1.

@@ -32,7 +32,7 @@ func (s *Store) Landslides(ctx context.Context, q store.Query) (store.Page, erro
 			return err
 		}
 		if q.Sketch > 0 {
-			page, err = where.sketch(ctx, tx, q)
+			page, err = where.sketch(ctx, tx, q, run)
 			return err
 		}
 		if mark != "" {

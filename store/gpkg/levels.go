@@ -60,7 +60,7 @@ func levelRun(ctx context.Context, tx *sql.Tx, run string) error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	update, err := tx.PrepareContext(ctx, `UPDATE scarp_drawn SET minlevel = ?1, maxlevel = ?1 WHERE id = ?2`)
+	update, err := tx.PrepareContext(ctx, `UPDATE scarp_drawn SET low = low + ?1, high = high + ?1 WHERE id = ?2`)
 	if err != nil {
 		return err
 	}

@@ -194,9 +194,9 @@ func (s *selection) page(ctx context.Context, tx *sql.Tx, q store.Query, e store
 	return q.Page(found, e), nil
 }
 
-// sketch reads a page of what is to be drawn, the largest first, from an index in
-// which boxes have their level as third dimension: it finds those to be drawn, and no others.
-func (s *selection) sketch(ctx context.Context, tx *sql.Tx, q store.Query) (store.Page, error) {
+// sketch reads a page of what is to be drawn, the largest first, from an index of boxes
+// at the heights of their runs and levels: it finds those to be drawn, and no others.
+func (s *selection) sketch(ctx context.Context, tx *sql.Tx, q store.Query, run string) (store.Page, error) {
 	behind, paged, err := q.Behind(dialect{}, `l.id`)
 	if err != nil {
 		return store.Page{}, err
@@ -204,15 +204,20 @@ func (s *selection) sketch(ctx context.Context, tx *sql.Tx, q store.Query) (stor
 	if paged {
 		s.and(behind.Text, behind.Args...)
 	}
-	boxes, level := s.boxes, q.Level()
-	if len(boxes) == 0 {
-		boxes = []orb.Bound{{Min: orb.Point{-180, -90}, Max: orb.Point{180, 90}}}
+	level := q.Level()
+	heights, heightArgs := `low % 16 <= ?`, []any{level} // of each event's latest run
+	if run != "" {
+		var number int64
+		if err := tx.QueryRowContext(ctx, `SELECT fid FROM runs WHERE id = ?`, run).Scan(&number); err != nil {
+			return store.Page{}, err
+		}
+		heights, heightArgs = `high >= ? AND low <= ?`, []any{store.Height(number, 0), store.Height(number, level)}
 	}
 	var drawn []string
 	var args []any
-	for _, b := range boxes {
-		drawn = append(drawn, `SELECT id FROM scarp_drawn WHERE maxx >= ? AND minx <= ? AND maxy >= ? AND miny <= ? AND minlevel <= ?`)
-		args = append(args, b.Min[0], b.Max[0], b.Min[1], b.Max[1], level)
+	for _, b := range q.Drawn() {
+		drawn = append(drawn, `SELECT id FROM scarp_drawn WHERE maxx >= ? AND minx <= ? AND maxy >= ? AND miny <= ? AND `+heights)
+		args = append(append(args, b.Min[0], b.Max[0], b.Min[1], b.Max[1]), heightArgs...)
 	}
 	// The sign keeps the planner from walking the index on the area.
 	found, err := readFrom(ctx, tx, q, `(`+strings.Join(drawn, ` UNION `)+`) d CROSS JOIN landslides l ON l.id = d.id`,

@@ -259,31 +259,38 @@ func (c *condition) page(ctx context.Context, tx pgx.Tx, q store.Query, e store.
 	return q.Page(found, e), err
 }
 
-// sketch reads a page of what is to be drawn, the largest first, from an index in
-// which boxes have their level as height: it finds those to be drawn, and no others.
+// sketch reads a page of what is to be drawn, the largest first, from an index of boxes
+// at the heights of their runs and levels: it finds those to be drawn, and no others.
 func sketch(ctx context.Context, tx pgx.Tx, q store.Query, run string) (store.Page, error) {
-	boxes, level := q.Boxes(), q.Level()
+	boxes, level := q.Drawn(), q.Level()
 	q.BBox = nil
 	c, err := selection(q, run)
 	if err != nil {
 		return store.Page{}, err
 	}
-	order := ` ORDER BY l.area_m2 DESC, l.id`
-	if len(boxes) == 0 {
-		c.and(`l.level <= ?`, level)
-	} else {
-		var found []string
-		var args []any
-		for _, b := range boxes {
-			// The index has boxes in single precision, rounded outwards.
-			found = append(found, drawn+` &&& ST_SetSRID(ST_3DMakeBox(ST_MakePoint(?::float8, ?::float8, 0), ST_MakePoint(?::float8, ?::float8, ?::float8))::geometry, 4326)
-				AND geom && ST_MakeEnvelope(?::float8, ?::float8, ?::float8, ?::float8, 4326)`)
-			west, south, east, north := b.Min[0], b.Min[1], b.Max[0], b.Max[1]
-			args = append(args, west, south, east, north, float64(level), west, south, east, north)
+	var number int64
+	if run != "" {
+		if err := tx.QueryRow(ctx, `SELECT seq FROM scarp.runs WHERE id = $1`, run).Scan(&number); err != nil {
+			return store.Page{}, err
 		}
-		c.and(`(`+strings.Join(found, ` OR `)+`)`, args...)
-		order = ` ORDER BY l.area_m2 + 0 DESC, l.id` // keeps the planner from walking the index on the area
 	}
+	var found []string
+	var args []any
+	for _, b := range boxes {
+		west, south, east, north := b.Min[0], b.Min[1], b.Max[0], b.Max[1]
+		term := `geom && ST_MakeEnvelope(?::float8, ?::float8, ?::float8, ?::float8, 4326)`
+		args = append(args, west, south, east, north)
+		if run != "" {
+			// The index has boxes in single precision, rounded outwards. It is the one to be taken.
+			term = `(` + term + `) IS TRUE AND ` + drawn + ` &&& ST_SetSRID(ST_3DMakeBox(ST_MakePoint(?::float8, ?::float8, ?::float8), ST_MakePoint(?::float8, ?::float8, ?::float8))::geometry, 4326)`
+			args = append(args, west, south, store.Height(number, 0), east, north, store.Height(number, level))
+		}
+		found = append(found, term)
+	}
+	if run == "" { // each event's latest
+		c.and(`mod(l.height::bigint, `+strconv.Itoa(store.LastLevel+1)+`) <= ?`, level)
+	}
+	c.and(`(`+strings.Join(found, ` OR `)+`)`, args...)
 	behind, paged, err := q.Behind(dialect{}, `l.id`)
 	if err != nil {
 		return store.Page{}, err
@@ -291,8 +298,9 @@ func sketch(ctx context.Context, tx pgx.Tx, q store.Query, run string) (store.Pa
 	if paged {
 		c.and(behind.Text, behind.Args...)
 	}
-	found, err := c.read(ctx, tx, `scarp.landslides l`, c.terms, order+` LIMIT `+strconv.Itoa(q.Limit+1))
-	return q.Page(found, store.Extent{More: true}), err
+	// The expression keeps the planner from walking the index on the area.
+	landslides, err := c.read(ctx, tx, `scarp.landslides l`, c.terms, ` ORDER BY l.area_m2 + 0 DESC, l.id LIMIT `+strconv.Itoa(q.Limit+1))
+	return q.Page(landslides, store.Extent{More: true}), err
 }
 
 func (c *condition) read(ctx context.Context, tx pgx.Tx, from string, terms []string, order string) ([]store.Landslide, error) {

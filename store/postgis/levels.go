@@ -4,22 +4,25 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 
 	"github.com/paulmach/orb"
 
 	"scarp/store"
 )
 
-// drawn is a landslide's box with its level as height, by which landslides_drawn finds it.
-const drawn = `ST_SetSRID(ST_3DMakeBox(ST_MakePoint(ST_XMin(geom), ST_YMin(geom), level), ST_MakePoint(ST_XMax(geom), ST_YMax(geom), level))::geometry, 4326)`
+// drawn is a landslide's box at its height ([store.Height]), by which landslides_drawn finds it.
+const drawn = `ST_SetSRID(ST_3DMakeBox(ST_MakePoint(ST_XMin(geom), ST_YMin(geom), height), ST_MakePoint(ST_XMax(geom), ST_YMax(geom), height))::geometry, 4326)`
 
-// addLevels is the migration to landslides that have a level ([store.Levels]),
-// and an index in which a map finds those that it draws and no others.
+// addLevels is the migration to landslides that have a height, of their run and level
+// ([store.Levels]), and an index in which a map finds those that it draws and no others.
 func addLevels(ctx context.Context, tx *sql.Tx) error {
 	_, err := tx.ExecContext(ctx, `
 		DROP INDEX scarp.landslides_area;
-		ALTER TABLE scarp.landslides DROP COLUMN west, DROP COLUMN south, DROP COLUMN east, DROP COLUMN north, ADD COLUMN level smallint NOT NULL DEFAULT 0;
-		CREATE INDEX landslides_area ON scarp.landslides (run, area_m2 DESC, id)`)
+		ALTER TABLE scarp.landslides DROP COLUMN west, DROP COLUMN south, DROP COLUMN east, DROP COLUMN north, ADD COLUMN height double precision;
+		CREATE INDEX landslides_area ON scarp.landslides (run, area_m2 DESC, id);
+		UPDATE scarp.landslides l SET height = r.seq * `+strconv.Itoa(store.LastLevel+1)+` FROM scarp.runs r WHERE r.id = l.run;
+		ALTER TABLE scarp.landslides ALTER COLUMN height SET NOT NULL`)
 	if err != nil {
 		return err
 	}
@@ -79,6 +82,6 @@ func level(ctx context.Context, tx *sql.Tx, run string) error {
 	for i, l := range store.Levels(bounds, areas) {
 		levels[i] = int16(l)
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE scarp.landslides l SET level = u.level FROM unnest($1::bigint[], $2::smallint[]) u(id, level) WHERE l.id = u.id AND u.level > 0`, ids, levels)
+	_, err = tx.ExecContext(ctx, `UPDATE scarp.landslides l SET height = height + u.level FROM unnest($1::bigint[], $2::smallint[]) u(id, level) WHERE l.id = u.id AND u.level > 0`, ids, levels)
 	return err
 }

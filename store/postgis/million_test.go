@@ -15,9 +15,9 @@ import (
 // The database makes the landslides of storetest.InRows itself, which is faster than to send them.
 const inRows = `
 INSERT INTO scarp.landslides (geom, event, run, area_m2, perimeter_m, length_m, width_m, probability_mean, probability_max,
-	elevation_min_m, elevation_max_m, elevation_mean_m, slope_mean_deg, aspect_deg, delta_ndvi_mean, cloud_adjacent, pre_date, post_date, model, model_version)
+	elevation_min_m, elevation_max_m, elevation_mean_m, slope_mean_deg, aspect_deg, delta_ndvi_mean, cloud_adjacent, pre_date, post_date, model, model_version, height)
 SELECT ST_Buffer(ST_SetSRID(ST_MakePoint(136 + 0.002 * (i % $1::int), 36 + 0.002 * (i / $1::int)), 4326), 0.0005, 2), 'e', 'big', 500 - 1000 * ln(1 - random()), 150, 60, 20, 0.75, 0.98,
-	100, 180, 140, 31, 270, -0.375, true, '2023-12-23', '2024-01-08', 'bbunet', '1.0.0'
+	100, 180, 140, 31, 270, -0.375, true, '2023-12-23', '2024-01-08', 'bbunet', '1.0.0', (SELECT 16 * seq FROM scarp.runs WHERE id = 'big')
 FROM generate_series(0, $1::int * $1::int - 1) i`
 
 func BenchmarkMillion(b *testing.B) {
@@ -54,6 +54,6 @@ func level(b *testing.B, conn *pgx.Conn) {
 	for i, l := range store.Levels(bounds, areas) {
 		levels[i] = int16(l)
 	}
-	_, err = conn.Exec(b.Context(), `UPDATE scarp.landslides l SET level = u.level FROM unnest($1::bigint[], $2::smallint[]) u(id, level) WHERE l.id = u.id`, ids, levels)
+	_, err = conn.Exec(b.Context(), `UPDATE scarp.landslides l SET height = height + u.level FROM unnest($1::bigint[], $2::smallint[]) u(id, level) WHERE l.id = u.id`, ids, levels)
 	require.NoError(b, err)
 }

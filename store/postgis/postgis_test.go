@@ -84,7 +84,7 @@ func TestDatabasesFromBeforeLevelsAreDrawnTheSame(t *testing.T) {
 	}
 	expected := drawn(s)
 	assert.Less(t, len(expected), 4000, "the landslides of a level, not all")
-	execute(t, url, `DROP INDEX scarp.landslides_drawn, scarp.landslides_area; ALTER TABLE scarp.landslides DROP COLUMN level,
+	execute(t, url, `DROP INDEX scarp.landslides_drawn, scarp.landslides_area; ALTER TABLE scarp.landslides DROP COLUMN height,
 		ADD COLUMN west float8, ADD COLUMN south float8, ADD COLUMN east float8, ADD COLUMN north float8;
 		CREATE INDEX landslides_area ON scarp.landslides (run); DELETE FROM scarp.goose_db_version WHERE version_id > 5`)
 	assert.Equal(t, expected, drawn(open(t, url)))

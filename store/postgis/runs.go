@@ -34,10 +34,11 @@ func (s *Store) Publish(ctx context.Context, r store.Run, landslides []store.Lan
 		if err := makeRoom(ctx, tx, r); err != nil {
 			return err
 		}
-		if err := insertRun(ctx, tx, r); err != nil {
+		number, err := insertRun(ctx, tx, r)
+		if err != nil {
 			return err
 		}
-		if err := copyLandslides(ctx, tx, landslides); err != nil {
+		if err := copyLandslides(ctx, tx, number, landslides); err != nil {
 			return err
 		}
 		return pointToLatest(ctx, tx, r.Event)
@@ -64,21 +65,21 @@ func makeRoom(ctx context.Context, tx pgx.Tx, r store.Run) error {
 	return err
 }
 
-func insertRun(ctx context.Context, tx pgx.Tx, r store.Run) error {
+// insertRun gives the run's number.
+func insertRun(ctx context.Context, tx pgx.Tx, r store.Run) (number int64, err error) {
 	var aoi []byte
 	if r.AOI != nil {
-		var err error
 		if aoi, err = ewkb.Marshal(r.AOI, srid); err != nil {
-			return fmt.Errorf("%w run %s: its area of interest: %w", store.ErrInvalid, r.ID, err)
+			return 0, fmt.Errorf("%w run %s: its area of interest: %w", store.ErrInvalid, r.ID, err)
 		}
 	}
-	_, err := tx.Exec(ctx, `
+	err = tx.QueryRow(ctx, `
 		INSERT INTO scarp.runs (id, event, model, model_version, threshold, min_area_m2, started, published, aoi,
 			landslides, total_area_m2, largest_area_m2, mapped_area_m2, cloud_share, nodata_share, quality)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, ST_GeomFromEWKB($9::bytea), $10, $11, $12, $13, $14, $15, $16)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, ST_GeomFromEWKB($9::bytea), $10, $11, $12, $13, $14, $15, $16) RETURNING seq`,
 		r.ID, r.Event, r.Model, r.ModelVersion, r.Threshold, r.MinArea, r.Started, r.Published, aoi,
-		r.Summary.Landslides, r.Summary.TotalArea, r.Summary.LargestArea, r.Summary.MappedArea, r.Summary.CloudShare, r.Summary.NoDataShare, r.Quality)
-	return err
+		r.Summary.Landslides, r.Summary.TotalArea, r.Summary.LargestArea, r.Summary.MappedArea, r.Summary.CloudShare, r.Summary.NoDataShare, r.Quality).Scan(&number)
+	return number, err
 }
 
 // analyzed is how many landslides change the table so much that the planner
@@ -86,8 +87,8 @@ func insertRun(ctx context.Context, tx pgx.Tx, r store.Run) error {
 const analyzed = 1000
 
 // copyLandslides streams the landslides in; PostGIS takes EWKB as a geometry's binary form.
-func copyLandslides(ctx context.Context, tx pgx.Tx, landslides []store.Landslide) error {
-	columns := append(strings.Fields(strings.ReplaceAll(landslideColumns, ",", " ")), "level")
+func copyLandslides(ctx context.Context, tx pgx.Tx, run int64, landslides []store.Landslide) error {
+	columns := append(strings.Fields(strings.ReplaceAll(landslideColumns, ",", " ")), "height")
 	levels := store.LevelsOf(landslides)
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"scarp", "landslides"}, columns,
 		pgx.CopyFromSlice(len(landslides), func(i int) ([]any, error) {
@@ -98,7 +99,7 @@ func copyLandslides(ctx context.Context, tx pgx.Tx, landslides []store.Landslide
 			}
 			return []any{geometry, l.Event, l.Run, l.Area, l.Perimeter, l.Length, l.Width, l.ProbMean, l.ProbMax,
 				l.ElevMin, l.ElevMax, l.ElevMean, l.SlopeMean, l.Aspect, l.DeltaNDVI, l.CloudAdjacent,
-				date(l.PreDate), date(l.PostDate), l.Model, l.ModelVersion, int16(levels[i])}, nil
+				date(l.PreDate), date(l.PostDate), l.Model, l.ModelVersion, store.Height(run, int(levels[i]))}, nil
 		}))
 	if err != nil || len(landslides) < analyzed {
 		return err

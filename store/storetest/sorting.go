@@ -158,8 +158,9 @@ func sketches(t *testing.T, s store.Store) {
 // around their centre hide, neighbours' that reach in among them.
 func thinned(t *testing.T, s store.Store) {
 	landslides := Scattered(6000)
-	run := NewRun("run", "e", 1)
+	run := NewRun("run", "e", 2)
 	run.Summary.Landslides = len(landslides)
+	publish(t, s, NewRun("before", "e", 1), Scattered(5000)) // at the same places, and not to be seen
 	publish(t, s, run, landslides)
 	for zoom := range 12 {
 		side := math.Exp2(float64(zoom))
@@ -195,6 +196,10 @@ func thinned(t *testing.T, s store.Store) {
 			require.Subset(t, near, got, "tile %v of zoom %d", at, zoom)
 			require.Subset(t, got, in, "tile %v of zoom %d", at, zoom)
 			require.IsDecreasing(t, append(got, 0), "tile %v of zoom %d", at, zoom)
+			if zoom < 8 {
+				latest := areas(read(t, s, store.Query{BBox: &box, Sketch: store.CellLandslides, Limit: 700}))
+				require.ElementsMatch(t, got, latest, "tile %v of zoom %d, of the latest of all events", at, zoom)
+			}
 		}
 	}
 }
