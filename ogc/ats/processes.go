@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,11 @@ func processesClasses() []class {
 					values, ok := doc[direction].(object)
 					require.True(s.T, ok, "%v has no %s", doc["id"], direction)
 					for name, v := range values {
-						require.NotEmpty(s.T, v.(object)["schema"], "%v: %s %s", doc["id"], direction, name)
+						schema := v.(object)["schema"]
+						require.NotEmpty(s.T, schema, "%v: %s %s", doc["id"], direction, name)
+						for _, bound := range members(schema, "exclusiveMinimum", "exclusiveMaximum") {
+							require.IsType(s.T, true, bound, "%v: %s %s: its schema is in OpenAPI 3.0's dialect", doc["id"], direction, name)
+						}
 						if direction == "inputs" {
 							require.LessOrEqual(s.T, number(v.(object)["minOccurs"]), 1.0)
 						}
@@ -373,4 +378,22 @@ func (s *session) requireException(a answer, status int, name string) {
 	require.Equal(s.T, status, a.StatusCode, "%s", a.body)
 	require.Equal(s.T, problemType, a.Header.Get("Content-Type"), "without a charset")
 	require.Equal(s.T, exception+name, s.decode(a)["type"])
+}
+
+// members are the values of members with one of the names, anywhere in a document.
+func members(document any, names ...string) (found []any) {
+	switch d := document.(type) {
+	case object:
+		for name, v := range d {
+			if slices.Contains(names, name) {
+				found = append(found, v)
+			}
+			found = append(found, members(v, names...)...)
+		}
+	case []any:
+		for _, v := range d {
+			found = append(found, members(v, names...)...)
+		}
+	}
+	return found
 }

@@ -99,6 +99,10 @@ func tilesClasses() []class {
 					require.NotEmpty(s.T, tileset["crs"])
 					require.NotEmpty(s.T, tileset["tileMatrixSetURI"])
 					s.expect(http.StatusOK, s.linked(tileset, "self"))
+					// As the OGC's suite does, which follows every link there is.
+					for _, l := range list(tileset, "links") {
+						s.expect(http.StatusOK, l.(object)["href"].(string))
+					}
 				}
 			}},
 		}},

@@ -3,6 +3,7 @@ package common
 import (
 	"math"
 	"net/url"
+	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -105,8 +106,8 @@ func CheckLonLat(b [4]float64) error {
 }
 
 // ParseDatetime reads an instant or an interval (start/end, where .. or nothing
-// is open) of RFC 3339 date-times or dates. Both ends are inclusive; a date
-// means its whole day in UTC. Zero is open.
+// is open, or one is an ISO 8601 duration such as P2D) of RFC 3339 date-times or dates. Both ends are
+// inclusive; a date means its whole day in UTC. Zero is open.
 func ParseDatetime(s string) (from, to time.Time, err error) {
 	start, end, interval := strings.Cut(s, "/")
 	if !interval {
@@ -114,8 +115,20 @@ func ParseDatetime(s string) (from, to time.Time, err error) {
 		return from, to, err
 	}
 	open := func(p string) bool { return p == "" || p == ".." }
-	if open(start) && open(end) {
+	lasts := func(p string) bool { return strings.HasPrefix(p, "P") }
+	switch {
+	case (open(start) || lasts(start)) && (open(end) || lasts(end)):
 		return from, to, BadRequest("datetime=%s: one end of the interval must be given", Quote(s))
+	case lasts(start):
+		if _, to, err = parseInstant(s, end); err == nil {
+			from, err = after(s, to, start, -1)
+		}
+		return from, to, err
+	case lasts(end):
+		if from, _, err = parseInstant(s, start); err == nil {
+			to, err = after(s, from, end, 1)
+		}
+		return from, to, err
 	}
 	if !open(start) {
 		if from, _, err = parseInstant(s, start); err != nil {
@@ -131,6 +144,27 @@ func ParseDatetime(s string) (from, to time.Time, err error) {
 		return from, to, BadRequest("datetime=%s: the interval ends before it starts", Quote(s))
 	}
 	return from, to, nil
+}
+
+// lasting is an ISO 8601 duration of up to four digits a unit; of seconds there may be decimals.
+var lasting = regexp.MustCompile(`^P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:(\d{1,4}(?:\.\d{1,9})?)S)?)?$`)
+
+// after is the time that lies a duration after (sign 1) or before (-1) another.
+func after(whole string, t time.Time, s string, sign int) (time.Time, error) {
+	parts := lasting.FindStringSubmatch(s)
+	if parts == nil || strings.HasSuffix(s, "P") || strings.HasSuffix(s, "T") {
+		return t, BadRequest("datetime=%s: %s is no ISO 8601 duration such as P2D or PT12H, with whole numbers of up to four digits", Quote(whole), Quote(s))
+	}
+	var n [8]float64
+	for i, part := range parts[1:] {
+		n[i+1], _ = strconv.ParseFloat(part, 64) // the expression lets nothing else through; absent is 0
+	}
+	clock := (n[5]*60+n[6])*60 + n[7]
+	out := t.AddDate(sign*int(n[1]), sign*int(n[2]), sign*int(7*n[3]+n[4])).Add(time.Duration(float64(sign) * clock * float64(time.Second)))
+	if out.Year() < 1 || out.Year() > 9999 {
+		return t, BadRequest("datetime=%s: the interval reaches beyond the years 1 to 9999", Quote(whole))
+	}
+	return out, nil
 }
 
 func parseInstant(whole, s string) (first, last time.Time, err error) {

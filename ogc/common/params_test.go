@@ -67,15 +67,26 @@ func TestParseDatetime(t *testing.T) {
 		"../2018-09-06T00:00:00Z":                   {{}, day(6)},
 		"2018-09-06T09:00:00+09:00/":                {day(6), {}},
 		"2018-09-06T00:00:00Z/2018-09-06T00:00:00Z": {day(6), day(6)},
+		"2018-09-06/P2D":                            {day(6), day(8)},
+		"2018-09-06T12:00:00Z/PT12H":                {day(6).Add(12 * time.Hour), day(7)},
+		"P1M1W/2018-10-14T00:00:00Z":                {day(7), time.Date(2018, 10, 14, 0, 0, 0, 0, time.UTC)},
 	} {
 		from, to, err := ParseDatetime(s)
 		require.NoError(t, err, s)
 		require.True(t, from.Equal(want[0]) && to.Equal(want[1]), "%s: %s to %s", s, from, to)
 	}
+	for s, want := range map[string]string{
+		"P2D": "neither an RFC 3339", "P2D/": "one end", "P2D/P1D": "one end", "../P2D": "one end", "2018-09-06/P": "no ISO 8601 duration",
+		"2018-09-06/PT": "no ISO 8601 duration", "2018-09-06/-P2D": "neither", "2018-09-06/P1.5D": "whole numbers", "2018-09-06/P10000Y": "four digits", "2018-09-06/P9999Y": "beyond the years",
+		"P100Y/0050-01-01": "beyond the years", "2018-09-06/P2": "no ISO 8601 duration", "2018-09-06/PT1e9H": "no ISO 8601 duration",
+	} {
+		_, _, err := ParseDatetime(s)
+		require.ErrorContains(t, err, want, s)
+	}
 }
 
 func FuzzParseDatetime(f *testing.F) {
-	for _, s := range []string{"2018-09-06/..", "..", "/", "2018-09-06T00:00:00.5+14:00", "0000-01-01", "2018-13-01"} {
+	for _, s := range []string{"2018-09-06/..", "2018-09-06/P2D", "PT1.5H/2018-09-06", "P1Y2M3W4DT5H6M7S/2018-09-06", "..", "/", "2018-09-06T00:00:00.5+14:00", "0000-01-01", "2018-13-01"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -243,7 +244,7 @@ func (r *Resources) document(base string, col Collection) CollectionDoc {
 		for _, code := range r.MapCRS {
 			d.CRS = append(d.CRS, EPSGURI(code))
 		}
-		if col.EPSG != 0 {
+		if slices.Contains(r.MapCRS, col.EPSG) { // Features Part 2: it is one of crs
 			d.StorageCRS = EPSGURI(col.EPSG)
 		}
 	}

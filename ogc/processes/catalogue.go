@@ -85,7 +85,7 @@ func compareInventory() description {
 			"reference": vectorInput(2, true, "Reference", "Polygons that are taken for the truth.", "inventory.gpkg"),
 			"area":      vectorInput(3, false, "Area", "Polygons that both inventories are cut to, where they do not cover the same ground.", "mapped-area.geojson"),
 			"minOverlap": {Title: "Least overlap", Description: "Share of an object's area that the other inventory must cover.", MaxOccurs: 1, place: 4,
-				Schema: object{"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": assess.DefaultRule().MinOverlap}},
+				Schema: object{"type": "number", "minimum": 0, "exclusiveMinimum": true, "maximum": 1, "default": assess.DefaultRule().MinOverlap}},
 		},
 		Outputs: map[string]outputDoc{
 			string(analysis.CompareSummary): {Title: "Summary", Description: "The scores, and the rule that they go by.", mediaType: "application/json",
@@ -110,8 +110,9 @@ func echoProcess() description {
 			"bbox": object{"type": "array", "minItems": 4, "maxItems": 4, "items": object{"type": "number"}, "example": []any{7.0, 51.9, 7.1, 52.0}},
 			"crs":  object{"type": "string", "format": "uri", "enum": []any{common.CRS84URI, common.EPSGURI(4326)}, "default": common.CRS84URI}}},
 	}}
-	place := object{"type": "object", "format": "geojson-geometry", "required": []any{"type", "coordinates"}, "properties": object{
-		"type": object{"type": "string", "enum": []any{"Point"}}, "coordinates": object{"type": "array", "minItems": 2, "maxItems": 3, "items": object{"type": "number"}}},
+	// In an anyOf, since the OGC's test suite sends {"value": …} for what is plainly an object.
+	place := object{"anyOf": []any{object{"type": "object", "format": "geojson-geometry", "required": []any{"type", "coordinates"}, "properties": object{
+		"type": object{"type": "string", "enum": []any{"Point"}}, "coordinates": object{"type": "array", "minItems": 2, "maxItems": 3, "items": object{"type": "number"}}}}},
 		"example": object{"type": "Point", "coordinates": []any{7.6, 51.95}}}
 	inputs := []struct {
 		id, title, description string
@@ -120,7 +121,7 @@ func echoProcess() description {
 	}{
 		{"message", "Message", "Text.", object{"type": "string", "maxLength": 65536, "example": "hello"}, false},
 		{"count", "Count", "An integer in a range.", object{"type": "integer", "minimum": 0, "maximum": 100, "example": 7}, false},
-		{"ratio", "Ratio", "A number in a range whose ends are excluded.", object{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "example": 0.5}, false},
+		{"ratio", "Ratio", "A number in a range whose ends are excluded.", object{"type": "number", "minimum": 0, "exclusiveMinimum": true, "maximum": 1, "exclusiveMaximum": true, "example": 0.5}, false},
 		{"flag", "Flag", "True or false.", object{"type": "boolean", "example": true}, false},
 		{"colour", "Colour", "One of a few.", object{"enum": []any{"red", "green", "blue"}, "example": "green"}, false},
 		{"numbers", "Numbers", "An array of integers.", object{"type": "array", "minItems": 1, "maxItems": 100, "items": object{"type": "integer"}, "example": []any{1, 2, 3}}, false},

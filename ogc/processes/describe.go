@@ -141,7 +141,7 @@ func mapLandslides(models []*inference.Model) description {
 				MaxOccurs: 1, Schema: aoiSchema()},
 			"model": {Title: "Model", Description: "The network to map with.", MaxOccurs: 1, Schema: model},
 			"threshold": {Title: "Threshold", Description: "Pixels with at least this probability are landslide. Without it the model's own threshold.", MaxOccurs: 1,
-				Schema: object{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "example": 0.5}},
+				Schema: object{"type": "number", "minimum": 0, "exclusiveMinimum": true, "maximum": 1, "exclusiveMaximum": true, "example": 0.5}},
 			"minimumArea": {Title: "Minimum area in m²", Description: "Smaller landslides are dropped and smaller holes filled.", MaxOccurs: 1,
 				Schema: object{"type": "number", "minimum": 0, "maximum": 1e9, "default": 500}},
 		},

@@ -25,16 +25,7 @@ func fields(inputs inputDocs) []field {
 		f := field{ID: id, Title: in.Title, Description: in.Description, Required: in.MinOccurs > 0, Kind: "json"}
 		s := in.Schema
 		f.Value, f.Example = shown(s["default"]), shown(s["example"])
-		for _, k := range []string{"minimum", "exclusiveMinimum"} {
-			if v, ok := s[k]; ok {
-				f.Min = v
-			}
-		}
-		for _, k := range []string{"maximum", "exclusiveMaximum"} {
-			if v, ok := s[k]; ok {
-				f.Max = v
-			}
-		}
+		f.Min, f.Max = s["minimum"], s["maximum"]
 		kind, _ := s["type"].(string)
 		switch {
 		case in.bulk:

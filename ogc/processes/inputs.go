@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"sort"
@@ -197,9 +198,9 @@ func view(v json.RawMessage, bulk bool) any {
 func compileInputs(id string, inputs map[string]inputDoc) (*jsonschema.Schema, error) {
 	props, required := object{}, []any{}
 	for name, in := range inputs {
-		var s any = in.Schema
+		s := numericBounds(in.Schema)
 		if in.MaxOccurs != 1 {
-			s = object{"anyOf": []any{in.Schema, object{"type": "array", "minItems": 1, "maxItems": in.MaxOccurs, "items": in.Schema}}}
+			s = object{"anyOf": []any{s, object{"type": "array", "minItems": 1, "maxItems": in.MaxOccurs, "items": s}}}
 		}
 		props[name] = s
 		if in.MinOccurs > 0 {
@@ -221,6 +222,33 @@ func compileInputs(id string, inputs map[string]inputDoc) (*jsonschema.Schema, e
 		return nil, err
 	}
 	return c.Compile(name)
+}
+
+// numericBounds is the schema in the dialect of the validator. Process descriptions are in that of OpenAPI 3.0 (OGC
+// 18-062r2, schema.yaml), where exclusiveMinimum says of minimum that it is excluded; in JSON Schema it is a bound itself.
+func numericBounds(schema object) object {
+	out := maps.Clone(schema)
+	for bound, exclusive := range map[string]string{"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"} {
+		if out[exclusive] == true {
+			out[exclusive] = out[bound]
+			delete(out, bound)
+		}
+	}
+	for key, v := range out {
+		switch v := v.(type) {
+		case object:
+			out[key] = numericBounds(v)
+		case []any:
+			list := slices.Clone(v)
+			for i := range list {
+				if o, ok := list[i].(object); ok {
+					list[i] = numericBounds(o)
+				}
+			}
+			out[key] = list
+		}
+	}
+	return out
 }
 
 // checkInputs returns a problem with every reason why the inputs don't fit the schema.

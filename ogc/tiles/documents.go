@@ -232,10 +232,11 @@ func (a *API) tilesets(c echo.Context) error {
 	doc := tilesetsDoc{Links: a.Site.SelfLinks(c, f, common.Document())}
 	for _, s := range a.sets {
 		self := a.Site.Base(c) + t.path + "/" + s.ID
-		doc.Tilesets = append(doc.Tilesets, tilesetItem{t.title(s), t.dataType(), s.CRS, s.URI, append([]common.Link{
+		// The templates of tiles are in the tileset alone: who follows every link of a list can't follow those.
+		doc.Tilesets = append(doc.Tilesets, tilesetItem{t.title(s), t.dataType(), s.CRS, s.URI, []common.Link{
 			{Href: self, Rel: "self", Type: common.JSON.MediaType(), Title: "tileset " + s.ID},
 			{Href: self + "?f=html", Rel: "alternate", Type: common.HTML.MediaType(), Title: "tileset " + s.ID},
-			a.schemeLink(c, s)}, itemLinks(self, t)...)})
+			a.schemeLink(c, s)}})
 	}
 	what := "Map tiles"
 	if t.vector {
