@@ -232,10 +232,9 @@ func (a *API) tilesets(c echo.Context) error {
 	doc := tilesetsDoc{Links: a.Site.SelfLinks(c, f, common.Document())}
 	for _, s := range a.sets {
 		self := a.Site.Base(c) + t.path + "/" + s.ID
-		// The templates of tiles are in the tileset alone: who follows every link of a list can't follow those.
+		// Pages and the templates of tiles are in the tileset alone: who follows every link of a list expects JSON.
 		doc.Tilesets = append(doc.Tilesets, tilesetItem{t.title(s), t.dataType(), s.CRS, s.URI, []common.Link{
 			{Href: self, Rel: "self", Type: common.JSON.MediaType(), Title: "tileset " + s.ID},
-			{Href: self + "?f=html", Rel: "alternate", Type: common.HTML.MediaType(), Title: "tileset " + s.ID},
 			a.schemeLink(c, s)}})
 	}
 	what := "Map tiles"
