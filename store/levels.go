@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"database/sql"
 	"math"
 	"slices"
 
@@ -59,6 +60,24 @@ func LevelsOf(landslides []Landslide) []uint8 {
 		bounds[i], areas[i] = landslides[i].Geometry.Bound(), landslides[i].Area
 	}
 	return Levels(bounds, areas)
+}
+
+// ReadLevels gives the landslides of a run their [Levels], by id. rows has id, area,
+// west, south, east and north of each, in order of id; it is closed at the end.
+func ReadLevels(rows *sql.Rows) (ids []int64, levels []uint8, err error) {
+	defer rows.Close()
+	var areas []float64
+	var bounds []orb.Bound
+	for rows.Next() {
+		var id int64
+		var area float64
+		var b orb.Bound
+		if err := rows.Scan(&id, &area, &b.Min[0], &b.Min[1], &b.Max[0], &b.Max[1]); err != nil {
+			return nil, nil, err
+		}
+		ids, areas, bounds = append(ids, id), append(areas, area), append(bounds, b)
+	}
+	return ids, Levels(bounds, areas), rows.Err()
 }
 
 // Height is where a level of a run lies in the third dimension of a store's index of boxes: a

@@ -24,7 +24,8 @@ const (
 	vectorMargin = 4 * unitsPerPix // outlines of neighbours reach in
 	// vectorMost is how many landslides a tile has at most: the largest. A tile of
 	// so many is full to the eye, and has some hundred kilobytes. Those of its own
-	// zoom's level are about as many, and the same in the tiles beside it.
+	// zoom's level are about as many, and the same in the tiles beside it, but for
+	// some of the smallest where a full tile's neighbours reach in.
 	vectorMost = store.CellLandslides
 	// tolerance is how far simplified outlines may be off: an eighth of a pixel.
 	tolerance = unitsPerPix / 8.0

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 
-	"github.com/paulmach/orb"
-
 	"scarp/store"
 )
 
@@ -44,20 +42,8 @@ func levelRun(ctx context.Context, tx *sql.Tx, run string) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	var ids []int64
-	var areas []float64
-	var bounds []orb.Bound
-	for rows.Next() {
-		var id int64
-		var area float64
-		var b orb.Bound
-		if err := rows.Scan(&id, &area, &b.Min[0], &b.Min[1], &b.Max[0], &b.Max[1]); err != nil {
-			return err
-		}
-		ids, areas, bounds = append(ids, id), append(areas, area), append(bounds, b)
-	}
-	if err := rows.Err(); err != nil {
+	ids, levels, err := store.ReadLevels(rows)
+	if err != nil {
 		return err
 	}
 	update, err := tx.PrepareContext(ctx, `UPDATE scarp_drawn SET low = low + ?1, high = high + ?1 WHERE id = ?2`)
@@ -65,7 +51,7 @@ func levelRun(ctx context.Context, tx *sql.Tx, run string) error {
 		return err
 	}
 	defer update.Close()
-	for i, level := range store.Levels(bounds, areas) {
+	for i, level := range levels {
 		if level == 0 {
 			continue
 		}

@@ -205,7 +205,7 @@ func (s *selection) sketch(ctx context.Context, tx *sql.Tx, q store.Query, run s
 		s.and(behind.Text, behind.Args...)
 	}
 	level := q.Level()
-	heights, heightArgs := `low % 16 <= ?`, []any{level} // of each event's latest run
+	heights, heightArgs := `low % ? <= ?`, []any{store.LastLevel + 1, level} // of each event's latest run
 	if run != "" {
 		var number int64
 		if err := tx.QueryRowContext(ctx, `SELECT fid FROM runs WHERE id = ?`, run).Scan(&number); err != nil {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/paulmach/orb"
-
 	"scarp/store"
 )
 
@@ -64,26 +62,14 @@ func level(ctx context.Context, tx *sql.Tx, run string) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	var ids []int64
-	var areas []float64
-	var bounds []orb.Bound
-	for rows.Next() {
-		var id int64
-		var area float64
-		var b orb.Bound
-		if err := rows.Scan(&id, &area, &b.Min[0], &b.Min[1], &b.Max[0], &b.Max[1]); err != nil {
-			return err
-		}
-		ids, areas, bounds = append(ids, id), append(areas, area), append(bounds, b)
-	}
-	if err := rows.Err(); err != nil {
+	ids, levels, err := store.ReadLevels(rows)
+	if err != nil {
 		return err
 	}
-	levels := make([]int16, len(ids))
-	for i, l := range store.Levels(bounds, areas) {
-		levels[i] = int16(l)
+	numbers := make([]int16, len(levels)) // bytes would be sent as binary data
+	for i, l := range levels {
+		numbers[i] = int16(l)
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE scarp.landslides l SET height = height + u.level FROM unnest($1::bigint[], $2::smallint[]) u(id, level) WHERE l.id = u.id AND u.level > 0`, ids, levels)
+	_, err = tx.ExecContext(ctx, `UPDATE scarp.landslides l SET height = height + u.level FROM unnest($1::bigint[], $2::smallint[]) u(id, level) WHERE l.id = u.id AND u.level > 0`, ids, numbers)
 	return err
 }
