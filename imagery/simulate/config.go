@@ -1,10 +1,13 @@
 package simulate
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"time"
 )
 
@@ -105,6 +108,46 @@ func HeldOutRanges() Ranges {
 	r.Gain = Range{0.7, 1.4}
 	r.Latitude = Range{25, 60}
 	return r
+}
+
+// ParseRanges reads ranges from JSON, as patches.json has them: what the text leaves out stays as in DefaultRanges. It refuses
+// unknown names, intervals that end before they begin, and values that mean nothing.
+func ParseRanges(text []byte) (*Ranges, error) {
+	r := DefaultRanges()
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		return nil, fmt.Errorf("read ranges: %w", err)
+	}
+	return &r, r.validate()
+}
+
+// validate reports everything that is wrong with the ranges.
+func (v Ranges) validate() error {
+	const boundless = 1e5
+	limits := DefaultRanges()
+	for _, one := range []struct {
+		to       *Range
+		min, max float64
+	}{
+		{&limits.Steepness, 5, 60}, {&limits.ChannelHead, 1, 1000}, {&limits.Roughness, 0, 50}, {&limits.BaseElevation, 0, 6000}, {&limits.ValleyFill, 0, 500},
+		{&limits.Forest, 0, 1}, {&limits.Conifer, 0, 1}, {&limits.Crops, 0, 1}, {&limits.Rockiness, 0, 1}, {&limits.Dryness, 0, 1}, {&limits.Seasonality, 0, 1},
+		{&limits.SoilRedness, 0, 1}, {&limits.SoilBrightness, 0.1, 3}, {&limits.DebrisRock, 0, 1},
+		{&limits.Landslides, 1e-4, 0.5}, {&limits.SizeTail, 0.3, 4}, {&limits.SmallestM2, 50, boundless}, {&limits.Elongation, 1, 30}, {&limits.Clustering, 0, 1},
+		{&limits.Haze, 0, 3000}, {&limits.Gain, 0.1, 10}, {&limits.Offset, -1000, 1000}, {&limits.SkyLight, 0.01, 1}, {&limits.Noise, 0, 1000}, {&limits.Misregistration, 0, 10}, {&limits.Latitude, -60, 70},
+	} {
+		*one.to = Range{one.min, one.max}
+	}
+	var all []error
+	given, allowed := reflect.ValueOf(v), reflect.ValueOf(limits)
+	for i := range given.NumField() {
+		g, a := given.Field(i).Interface().(Range), allowed.Field(i).Interface().(Range)
+		if !(g.Min <= g.Max && g.Min >= a.Min && g.Max <= a.Max) {
+			name := given.Type().Field(i).Tag.Get("json")
+			all = append(all, fmt.Errorf("%s is %g to %g: give min and max in order, within %g to %g", name, g.Min, g.Max, a.Min, a.Max))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // withDefaults fills what is left at zero.

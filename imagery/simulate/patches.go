@@ -16,11 +16,12 @@ import (
 
 // PatchOptions says what training data to make.
 type PatchOptions struct {
-	Count   int    // patches, at least 1
-	Size    int    // of a patch in pixels, 32 to 512; 0 means 128
-	Seed    uint64 // the same seed gives the same files
-	HeldOut bool   // draw from HeldOutRanges rather than DefaultRanges, from seeds of their own
-	Workers int    // events made at a time; 0 means one a processor. It doesn't change the result
+	Count   int     // patches, at least 1
+	Size    int     // of a patch in pixels, 32 to 512; 0 means 128
+	Seed    uint64  // the same seed gives the same files
+	HeldOut bool    // draw from HeldOutRanges rather than Ranges, from seeds of their own
+	Ranges  *Ranges // what to draw from, but for the share of landslides; nil means DefaultRanges
+	Workers int     // events made at a time; 0 means one a processor. It doesn't change the result
 
 	Progress func(done int) // called after each event with the number of patches written; may be nil
 }
@@ -168,6 +169,9 @@ func cutPatches(ctx context.Context, o PatchOptions, files *patchFiles) (*PatchS
 
 func newSummary(o PatchOptions) *PatchSummary {
 	s := &PatchSummary{Bands: Bands(), Terrain: []string{"elevation", "slope", "aspect"}, CloudClasses: []string{"clear", "thick", "thin", "shadow"}, Ranges: DefaultRanges()}
+	if o.Ranges != nil {
+		s.Ranges = *o.Ranges
+	}
 	if o.HeldOut {
 		s.Ranges = HeldOutRanges()
 	}

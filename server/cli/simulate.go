@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,6 +22,7 @@ type simulateFlags struct {
 	seed    uint64
 	size    string
 	heldOut bool
+	from    string // a file of ranges
 
 	patches, workers int
 
@@ -69,6 +71,8 @@ slope °, aspect °), mask.npy (uint8, N×S×S), cloud.npy (uint8, N×2×S×S: 0
 	flags.Uint64Var(&f.seed, "seed", demoSeed, "the same seed gives the same pixels")
 	flags.StringVar(&f.size, "size", "", "size in pixels: of the event, as 1024x1024 (default "+demoSize+"), or of a patch (default "+patchSize+")")
 	flags.BoolVar(&f.heldOut, "held-out", false, "draw from ranges that training does not see")
+	flags.StringVar(&f.from, "ranges", "", "JSON file of what to draw an event's nature from, as in patches.json; what it leaves out stays as it is")
+	cmd.MarkFlagsMutuallyExclusive("held-out", "ranges")
 	flags.IntVar(&f.patches, "patches", 0, "write this many training patches as NumPy arrays instead of an event")
 	flags.IntVar(&f.workers, "workers", 0, "events to make at a time for patches (default one a processor)")
 	flags.StringVar(&f.id, "id", demoID, "the event's id")
@@ -113,12 +117,15 @@ func simulateEvent(cmd *cobra.Command, f *simulateFlags) error {
 // eventConfig reads the flags of an event.
 func (f *simulateFlags) eventConfig() (simulate.Config, error) {
 	c := f.config
-	c.Seed, c.EPSG, c.Ranges = f.seed, f.epsg, f.ranges()
+	ranges, err := f.ranges()
+	if err != nil {
+		return c, err
+	}
+	c.Seed, c.EPSG, c.Ranges = f.seed, f.epsg, ranges
 	size := f.size
 	if size == "" {
 		size = demoSize
 	}
-	var err error
 	if c.Width, c.Height, err = parseSize(size); err != nil {
 		return c, err
 	}
@@ -142,12 +149,23 @@ func (f *simulateFlags) eventConfig() (simulate.Config, error) {
 	return c, nil
 }
 
-func (f *simulateFlags) ranges() *simulate.Ranges {
+func (f *simulateFlags) ranges() (*simulate.Ranges, error) {
 	r := simulate.DefaultRanges()
 	if f.heldOut {
 		r = simulate.HeldOutRanges()
 	}
-	return &r
+	if f.from == "" {
+		return &r, nil
+	}
+	text, err := os.ReadFile(f.from)
+	if err != nil {
+		return nil, fmt.Errorf("simulate: --ranges: %w", err)
+	}
+	given, err := simulate.ParseRanges(text)
+	if err != nil {
+		return nil, fmt.Errorf("simulate: --ranges %s: %w", f.from, err)
+	}
+	return given, nil
 }
 
 // parseSize reads a size such as 1024x768, or 512 for a square.
@@ -179,11 +197,15 @@ func simulatePatches(cmd *cobra.Command, f *simulateFlags) error {
 	if edge != height {
 		return fmt.Errorf("simulate: --size %q: patches are square", f.size)
 	}
+	ranges, err := f.ranges()
+	if err != nil {
+		return err
+	}
 	start := time.Now()
 	bar := progressbar.NewOptions(f.patches, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionSetDescription("patches"),
 		progressbar.OptionShowCount(), progressbar.OptionThrottle(time.Second))
 	s, err := simulate.WritePatches(cmd.Context(), f.out, simulate.PatchOptions{
-		Count: f.patches, Size: edge, Seed: f.seed, HeldOut: f.heldOut, Workers: f.workers,
+		Count: f.patches, Size: edge, Seed: f.seed, HeldOut: f.heldOut, Ranges: ranges, Workers: f.workers,
 		Progress: func(done int) { _ = bar.Set(done) }, // a bar that can't be drawn is no reason to stop
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scarp/imagery"
+	"scarp/imagery/simulate"
 )
 
 // runCommand runs scarp with arguments as Execute does and returns what it printed to standard output.
@@ -45,6 +47,39 @@ func TestSimulateWritesPatches(t *testing.T) {
 	info, err := os.Stat(filepath.Join(dir, "pre.npy"))
 	require.NoError(t, err)
 	assert.EqualValues(t, 128+4*12*32*32*2, info.Size())
+}
+
+func TestSimulateDrawsFromRangesOfAFile(t *testing.T) {
+	dir := t.TempDir()
+	ranges := filepath.Join(dir, "ranges.json")
+	write := func(text string) { require.NoError(t, os.WriteFile(ranges, []byte(text), 0o600)) }
+	write(`{"haze": {"min": 900, "max": 900}, "latitude": {"min": 40, "max": 50}}`)
+	_, err := runCommand(context.Background(), "simulate", "--patches", "2", "--size", "32", "-o", dir, "--ranges", ranges)
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(dir, "patches.json"))
+	require.NoError(t, err)
+	var told simulate.PatchSummary
+	require.NoError(t, json.Unmarshal(text, &told))
+	assert.Equal(t, simulate.Range{Min: 900, Max: 900}, told.Ranges.Haze)
+	assert.Equal(t, simulate.DefaultRanges().Dryness, told.Ranges.Dryness, "what the file leaves out")
+
+	for text, want := range map[string]string{
+		`{"fog": {"min": 1, "max": 2}}`:         "fog",
+		`{"dryness": {"min": 0.5, "max": 0.2}}`: "dryness is 0.5 to 0.2: give min and max in order, within 0 to 1",
+		`{"gain": {"min": 0, "max": 1}}`:        "gain is 0 to 1",
+		`{"haze": 3}`:                           "haze",
+		`{"size_tail": {"min": 1, "max": 2}`:    "unexpected EOF",
+	} {
+		write(text)
+		for _, more := range [][]string{{"--patches", "2", "--size", "32"}, {"--size", "64"}} {
+			_, err := runCommand(context.Background(), append([]string{"simulate", "-o", dir, "--ranges", ranges}, more...)...)
+			assert.ErrorContains(t, err, want, text)
+		}
+	}
+	_, err = runCommand(context.Background(), "simulate", "--patches", "2", "-o", dir, "--ranges", filepath.Join(dir, "none.json"))
+	assert.ErrorContains(t, err, "none.json")
+	_, err = runCommand(context.Background(), "simulate", "--patches", "2", "-o", dir, "--ranges", ranges, "--held-out")
+	assert.ErrorContains(t, err, "ranges")
 }
 
 func TestSimulateSaysHowToMendItsFlags(t *testing.T) {
