@@ -61,6 +61,10 @@ class Sample:
     def __len__(self) -> int:
         return self.image.shape[0]
 
+    def inputs(self) -> tuple[Tensor]:
+        """A single-date network's one input."""
+        return (self.image,)
+
     @staticmethod
     def join(parts: Sequence[Sample]) -> Sample:
         """Puts samples together."""

@@ -123,9 +123,9 @@ class Mixer:
         return Sample.join(parts)
 
 
-def train(material: Material, folder: Path, recipe: Recipe, start: BBUnet | None = None) -> dict[str, Any]:
+def train(material: Material, folder: Path, recipe: Recipe, start: nn.Module | None = None) -> dict[str, Any]:
     """Trains, or goes on with a run, and chooses the threshold. Returns what is written to ``threshold.json``.
-    ``start`` is a BBUnet whose encoder and decoder a new run begins with."""
+    A new run begins with ``start``: the same network, or a BBUnet whose encoder and decoder are taken over."""
     network = networks.get(recipe.network)
     if network.kind != "single-date":
         raise ValueError(f"train-single: {recipe.network} is {network.kind}; choose from {networks.names('single-date')}")
@@ -143,8 +143,11 @@ def train(material: Material, folder: Path, recipe: Recipe, start: BBUnet | None
         "held_out_patches": {s.name: len(s) for s in material.held_out},
     }
     model = network.build()
-    if start is not None:
+    if isinstance(start, BBUnet):
         configuration["started_from"] = f"{len(warmstart.single_date(start, model))} tensors of a BBUnet"
+    elif start is not None:
+        model.load_state_dict(start.state_dict())
+        configuration["started_from"] = "the same network, trained before"
     loop = Loop(recipe.network, model, folder, recipe.pace, optimizer, configuration)
     print(f"{recipe.network}: {sizes}, step {loop.step}", flush=True)
     mixer, rng = Mixer(material.train), loop.generator()
@@ -231,7 +234,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser("train-single", help="train a single-date network on Landslide4Sense, or go on with a run")
     add_data_options(parser)
     parser.add_argument("--share", type=float, default=1.0, help="of the training blocks")
-    parser.add_argument("--start", type=Path, help="begin with encoder and decoder of an exported BBUnet; needs --surface, to measure it on")
+    parser.add_argument("--start", type=Path, help="begin with the same network, exported, or with encoder and decoder of a BBUnet, which --surface is needed to measure")
     parser.add_argument("--leave-out", type=int, nargs="*", default=[], help="further blocks to keep out of training")
     parser.set_defaults(run=_train)
 
@@ -241,20 +244,24 @@ def _train(options: argparse.Namespace) -> None:
     patches, surface = opened(options)
     recipe = recipe_of(options, patches, share=options.share, leave_out=tuple(options.leave_out))
     material = Material.split(patches, surface, recipe, reserve=not options.all_blocks)
-    chosen = train(material, options.out, recipe, _start(options))
+    chosen = train(material, options.out, recipe, _start(options, material))
     rows = score_files(options.out, options.validation, chosen)
     about = single_about.write(options.out, recipe.changes.drop, chosen, rows)
     print(f"best weights: {options.out / 'best.pt'}; for export --about: {about}")
 
 
-def _start(options: argparse.Namespace) -> BBUnet | None:
+def _start(options: argparse.Namespace, material: Material) -> nn.Module | None:
+    """The network to begin with. The same one is measured on training patches, a BBUnet on pairs."""
     if options.start is None:
         return None
+    if options.start.suffix == ".onnx" and warmstart.network_in(options.start) == options.network:
+        mixer, rng = Mixer(material.train), np.random.default_rng(options.seed)
+        return warmstart.from_onnx(options.start, (mixer.draw(16, rng) for _ in range(12)))
     if not options.surface:
         raise ValueError("train-single: --start needs --surface: patches that the BBUnet's batch norms are measured on")
     start = warmstart.from_file(options.start, PatchSet(options.surface[0]))
     if not isinstance(start, BBUnet):
-        raise ValueError(f"train-single: {options.start} is no BBUnet; --start takes its encoder and decoder over")
+        raise ValueError(f"train-single: {options.start} is neither a BBUnet, whose encoder and decoder could be taken over, nor {options.network}")
     return start
 
 

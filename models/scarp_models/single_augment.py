@@ -28,6 +28,7 @@ class Changes:
     """How strong the changes are. The defaults are what the shipped network is trained with."""
 
     flips: bool = True
+    zoom: float = 0.2  # deviation of the logarithm of a magnification, with a turn by any angle, of half the samples; 0 leaves the grid alone
     brightness: float = 0.12  # deviation of the logarithm of one gain for all bands
     bands: float = 0.04  # the same for each band by itself
     haze: float = 0.06  # largest offset, in stored units, the same in all bands
@@ -40,7 +41,7 @@ class Changes:
     @staticmethod
     def none() -> Changes:
         """Leaves samples as they are."""
-        return Changes(False, 0, 0, 0, 0, 0, 0, False, 0)
+        return Changes(False, 0, 0, 0, 0, 0, 0, 0, False, 0)
 
 
 def change(sample: Sample, how: Changes, rng: np.random.Generator) -> Sample:
@@ -53,6 +54,8 @@ def change(sample: Sample, how: Changes, rng: np.random.Generator) -> Sample:
             turns, flip = int(rng.integers(4)), bool(rng.integers(2))
             image[i] = dihedral(image[i], turns, flip)
             mask[i], valid[i] = dihedral(mask[i], turns, flip), dihedral(valid[i], turns, flip)
+    if how.zoom:
+        image, mask, valid = _zoomed(image, mask, valid, how.zoom, rng)
     optical = image[:, :OPTICAL]
     empty = optical == 0
     gain = rng.normal(0, how.brightness, (count, 1)) + rng.normal(0, how.bands, (count, OPTICAL))
@@ -79,6 +82,28 @@ def only(sample: Sample, channels: tuple[str, ...]) -> Sample:
     keep = torch.tensor([c in channels for c in CHANNELS])
     present = sample.present & keep
     return Sample(sample.image * present[:, :, None, None], present, sample.mask, sample.valid)
+
+
+def _zoomed(
+    image: torch.Tensor, mask: torch.Tensor, valid: torch.Tensor, spread: float, rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Turns and magnifies half of the samples about their middle. Beyond their edges they are mirrored. A channel
+    that is absent stays so; where a bilinear mean takes in a pixel without data there is none."""
+    count = len(image)
+    angle = rng.uniform(0, 2 * np.pi, count)
+    scale = np.exp(-np.clip(rng.normal(0, spread, count), -0.5, 0.5))
+    still = rng.random(count) < 0.5
+    angle[still], scale[still] = 0, 1
+    turn = np.zeros((count, 2, 3), np.float32)
+    turn[:, 0, 0] = turn[:, 1, 1] = scale * np.cos(angle)
+    turn[:, 0, 1], turn[:, 1, 0] = -scale * np.sin(angle), scale * np.sin(angle)
+    grid = torch.nn.functional.affine_grid(torch.from_numpy(turn), list(image.shape), align_corners=False)
+
+    def moved(x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.grid_sample(x.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+    seen = moved((image != 0).float()) > 0.999
+    return moved(image) * seen, (moved(mask) >= 0.5).float(), moved(valid) > 0.999
 
 
 def _shown(how: Changes, rng: np.random.Generator) -> np.ndarray:

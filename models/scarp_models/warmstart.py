@@ -1,4 +1,4 @@
-"""Training from an exported BBUnet, or its lite form: batch norms that were folded away for serving are put back, and a
+"""Training from an exported network: batch norms that were folded away for serving are put back, and a
 single-date U-Net may begin with what a BBUnet has learnt to see."""
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from . import networks
 from .bbunet import BANDS, BBUnet
 from .checkpoint import load
 from .data import Batch, PatchSet
-from .landslide4sense import CHANNELS, DIVISORS
+from .landslide4sense import CHANNELS, DIVISORS, Sample
 
 _PREFIX, _HALF = "model.", ".half"
-_FOLDED = ("bbunet", "bbunet-lite")
+_FOLDED = ("bbunet", "bbunet-lite", "unet-resnet34")
 """Networks in which every batch norm follows a convolution that it was folded into."""
 
 
@@ -33,7 +33,7 @@ def from_file(path: Path, patches: PatchSet) -> nn.Module:
     return from_onnx(path, (patches.batch(part) for part in np.array_split(picks, 12)))
 
 
-def from_onnx(path: Path, batches: Iterable[Batch]) -> nn.Module:
+def from_onnx(path: Path, batches: Iterable[Batch | Sample]) -> nn.Module:
     """Gives the network that the file at ``path`` was exported from: it computes the same, and is ready to be trained further.
 
     Where a batch norm was folded into a convolution there is a batch norm again, with mean and variance as
@@ -41,7 +41,7 @@ def from_onnx(path: Path, batches: Iterable[Batch]) -> nn.Module:
     starts from it.
     """
     file = onnx.load(str(path))
-    network = networks.get(next((p.value for p in file.metadata_props if p.key == "network"), "bbunet"))
+    network = networks.get(_network_of(file))
     if network.name not in _FOLDED:
         raise ValueError(f"begin with {path}: it holds {network.name}; exported networks can be trained further where they are {' or '.join(_FOLDED)}")
     stored = _weights(file)
@@ -69,6 +69,11 @@ def from_onnx(path: Path, batches: Iterable[Batch]) -> nn.Module:
     return model
 
 
+def network_in(path: Path) -> str:
+    """The name of the network that an exported file holds."""
+    return _network_of(onnx.load(str(path), load_external_data=False))
+
+
 def single_date(bbunet: BBUnet, network: nn.Module) -> list[str]:
     """Gives a U-Net on a ResNet of basic blocks (``unet-resnet34``) the convolutions and norms of a BBUnet's encoder of
     images and of its decoder, where names and shapes agree, and returns the names of what was taken over.
@@ -94,6 +99,10 @@ def single_date(bbunet: BBUnet, network: nn.Module) -> list[str]:
             if further and module.downsample is None:
                 module.bn2.weight.zero_()
     return taken
+
+
+def _network_of(file: onnx.ModelProto) -> str:
+    return next((p.value for p in file.metadata_props if p.key == "network"), "bbunet")
 
 
 def _weights(file: onnx.ModelProto) -> dict[str, Tensor]:

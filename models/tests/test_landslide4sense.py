@@ -1,6 +1,7 @@
 """Landslide4Sense in all its forms, and what training may not see of it."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -108,10 +109,24 @@ def test_changes_leave_absent_channels_at_the_fill_value() -> None:
     changed = change(sample, Changes(), np.random.default_rng(0))
     absent = [i for i in range(14) if i not in (1, 2, 3)]
     assert changed.image[:, absent].abs().max() == 0
-    assert changed.mask.sum() == sample.mask.sum()
     assert not torch.equal(changed.image, sample.image)
+    unmoved = change(sample, Changes(zoom=0), np.random.default_rng(0))
+    assert unmoved.mask.sum() == sample.mask.sum()
     same = change(sample, Changes.none(), np.random.default_rng(0)).image
     torch.testing.assert_close(same, sample.image)
+
+
+def test_image_and_mask_are_turned_and_magnified_together() -> None:
+    square = np.zeros((8, 64, 64), np.uint8)
+    square[:, 24:36, 20:40] = 1
+    images = np.where(square[..., None] > 0, 200, 50).astype(np.uint8).repeat(3, -1)
+    sample = Patches("squares", images, square, np.arange(8)).batch(np.arange(8))
+    changed = change(sample, replace(Changes.none(), zoom=0.4), np.random.default_rng(3))
+    sizes = changed.mask.sum((1, 2, 3))
+    assert 1 <= (sizes == 240).sum() < 8, "half of them stay as they are"
+    assert sizes.max() > 300 or sizes.min() < 180
+    bright = changed.image[:, 3] > (sample.image[:, 3].max() + sample.image[:, 3].min()) / 2
+    assert (bright == (changed.mask[:, 0] > 0)).float().mean() > 0.999
 
 
 def test_fewer_channels_are_what_a_user_without_them_sees() -> None:

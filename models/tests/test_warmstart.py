@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from test_landslide4sense import made
+
 from scarp_models import networks, warmstart
 from scarp_models.bbunet import BANDS, BBUnet
 from scarp_models.data import PatchSet
@@ -29,6 +31,18 @@ def test_an_exported_network_comes_back_with_batch_norms(name: str, network: BBU
         # In training mode a batch norm uses the batch's own moments: those that were put in.
         trained = restored.train()(*batch.inputs())
     torch.testing.assert_close(trained, expected, atol=2e-2, rtol=2e-2)
+
+
+def test_an_exported_u_net_comes_back_with_batch_norms(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    unet = networks.get("unet-resnet34").build()
+    sample = made([1, 2, 4, 5], eight_bit=False).batch(np.arange(4))
+    unet(*sample.inputs())
+    exported = export(networks.get("unet-resnet34"), unet.eval(), tmp_path / "unet.onnx", {}, half=False).path
+    assert warmstart.network_in(exported) == "unet-resnet34"
+    restored = warmstart.from_onnx(exported, [sample])
+    with torch.no_grad():
+        torch.testing.assert_close(restored(*sample.inputs()), unet(*sample.inputs()), atol=1e-3, rtol=1e-3)
 
 
 def test_a_single_date_u_net_begins_with_what_a_bbunet_sees(network: BBUnet) -> None:
