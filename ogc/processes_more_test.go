@@ -472,7 +472,7 @@ func TestBadProcessRequests(t *testing.T) {
 // A form can be made of every input: the page has a field for each.
 func TestFormsOfEveryProcess(t *testing.T) {
 	s := patient(t)
-	for _, id := range []string{"echo", "assess-impact", "compare-inventory"} {
+	for _, id := range []string{"map-landslides", "echo", "assess-impact", "compare-inventory"} {
 		page := text(t, s.get("/processes/"+id, "Accept", "text/html"))
 		var d struct {
 			Inputs map[string]struct {

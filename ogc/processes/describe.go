@@ -48,6 +48,8 @@ type (
 		place int
 		// bulk inputs may hold many features, which are not looked at here.
 		bulk bool
+		// form says how a form asks for the input where its schema doesn't: one of the constants below.
+		form string
 	}
 	// inputDocs are written in their order.
 	inputDocs map[string]inputDoc
@@ -61,6 +63,14 @@ type (
 		// binary outputs go by reference unless the request asks for their value.
 		binary bool
 	}
+)
+
+// How a form asks for an input beside what its schema says.
+const (
+	eventForm  = "event"  // one of the events that are there
+	modelForm  = "model"  // one of the models that are there
+	areaForm   = "area"   // four numbers, or GeoJSON
+	scenesForm = "scenes" // a reference a line
 )
 
 // ids lists the inputs in their order.
@@ -129,20 +139,20 @@ func mapLandslides(models []*inference.Model) description {
 				"Name an event, or the images and the elevation model themselves. Without outputs all are given: GeoJSON and the summary by value, files by reference. "+
 				"Without response a single output comes raw and several as a document.", "landslide", "Sentinel-2", "change detection", "segmentation"),
 		Inputs: inputDocs{
-			"event": {Title: "Event", Description: "Id of a registered event. Give this, or pre, post and dem.", MaxOccurs: 1,
+			"event": {Title: "Event", Description: "Id of a registered event. Give this, or pre, post and dem.", MaxOccurs: 1, place: 1, form: eventForm,
 				Schema: object{"type": "string", "pattern": "^[a-z0-9-]{1,64}$", "example": "hokkaido-2018"}},
 			"pre": {Title: "Images before", Description: "Sentinel-2 scenes before the event: a stack as GeoTIFF, a folder with a file a band, or a SAFE folder or zip, in a place that the server allows.",
-				MaxOccurs: maxScenes, Schema: image("scenes/pre.tif")},
-			"post": {Title: "Images after", Description: "Sentinel-2 scenes after the event, in the same forms as pre.", MaxOccurs: maxScenes, Schema: image("scenes/post.tif")},
-			"dem":  {Title: "Elevation model", Description: "Any raster of elevations in metres, in a place that the server allows.", MaxOccurs: 1, Schema: image("scenes/dem.tif")},
-			"triggerTime": {Title: "Time of the event", Description: "When the earthquake or storm was, for pre, post and dem. Without it the day of the first image after it.", MaxOccurs: 1,
+				MaxOccurs: maxScenes, Schema: image("scenes/pre.tif"), place: 6, form: scenesForm},
+			"post": {Title: "Images after", Description: "Sentinel-2 scenes after the event, in the same forms as pre.", MaxOccurs: maxScenes, Schema: image("scenes/post.tif"), place: 7, form: scenesForm},
+			"dem":  {Title: "Elevation model", Description: "Any raster of elevations in metres, in a place that the server allows.", MaxOccurs: 1, Schema: image("scenes/dem.tif"), place: 8},
+			"triggerTime": {Title: "Time of the event", Description: "When the earthquake or storm was, for pre, post and dem. Without it the day of the first image after it.", MaxOccurs: 1, place: 9,
 				Schema: object{"type": "string", "format": "date-time", "example": "2018-09-05T18:07:59Z"}},
 			"aoi": {Title: "Area of interest", Description: "Where to map: a GeoJSON Polygon or MultiPolygon, a Feature with one, or a bounding box, in longitude and latitude. Without it the whole event is mapped.",
-				MaxOccurs: 1, Schema: aoiSchema()},
-			"model": {Title: "Model", Description: "The network to map with.", MaxOccurs: 1, Schema: model},
-			"threshold": {Title: "Threshold", Description: "Pixels with at least this probability are landslide. Without it the model's own threshold.", MaxOccurs: 1,
+				MaxOccurs: 1, Schema: aoiSchema(), place: 2, form: areaForm},
+			"model": {Title: "Model", Description: "The network to map with.", MaxOccurs: 1, Schema: model, place: 3, form: modelForm},
+			"threshold": {Title: "Threshold", Description: "Pixels with at least this probability are landslide. Without it the model's own threshold.", MaxOccurs: 1, place: 4,
 				Schema: object{"type": "number", "minimum": 0, "exclusiveMinimum": true, "maximum": 1, "exclusiveMaximum": true, "example": 0.5}},
-			"minimumArea": {Title: "Minimum area in m²", Description: "Smaller landslides are dropped and smaller holes filled.", MaxOccurs: 1,
+			"minimumArea": {Title: "Minimum area in m²", Description: "Smaller landslides are dropped and smaller holes filled.", MaxOccurs: 1, place: 5,
 				Schema: object{"type": "number", "minimum": 0, "maximum": 1e9, "default": 500}},
 		},
 		Outputs: map[string]outputDoc{

@@ -8,7 +8,7 @@ import (
 // field is an input as a form asks for it.
 type field struct {
 	ID, Title, Description string
-	// Kind is vector, choice, boolean, number, integer, text, json, or either of the last two.
+	// Kind is vector, event, model, area, scenes, choice, boolean, number, integer, text, json, or either of the last two.
 	Kind     string
 	Required bool
 	Options  []any
@@ -30,6 +30,8 @@ func fields(inputs inputDocs) []field {
 		switch {
 		case in.bulk:
 			f.Kind = "vector"
+		case in.form != "":
+			f.Kind = in.form
 		case s["enum"] != nil:
 			f.Kind, f.Options = "choice", s["enum"].([]any)
 		case kind == "number", kind == "integer", kind == "boolean":
@@ -38,6 +40,9 @@ func fields(inputs inputDocs) []field {
 			f.Kind = "text"
 		case slices.ContainsFunc(anyOf(s["oneOf"]), func(o any) bool { return o.(object)["type"] == "string" }):
 			f.Kind = "either"
+		}
+		if options := anyOf(s["oneOf"]); f.Example == "" && len(options) > 0 {
+			f.Example = shown(options[0].(object)["example"])
 		}
 		out = append(out, f)
 	}

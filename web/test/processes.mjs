@@ -43,6 +43,21 @@ try {
   const impact = await results(page);
   assert.equal(impact.summary.value.lines.features, 1);
   await page.screenshot({ path: `${folder}/process-job.png` });
+  // Mapping: part of an event, and images by their names.
+  await page.goto(`${url}/processes/map-landslides?f=html`);
+  await page.selectOption('[name=event]', event);
+  await page.fill('[name=aoi]', [west, south, (west + east) / 2, north].join(', '));
+  await page.screenshot({ path: `${folder}/process-map.png`, fullPage: true });
+  const mapped = await results(page);
+  assert.ok(mapped.summary.value.mapped_area_m2 > 0);
+  await page.goto(`${url}/processes/map-landslides?f=html`);
+  await page.selectOption('[name=event]', '');
+  await page.fill('[name=pre]', 'nowhere/pre1.tif\nnowhere/pre2.tif');
+  await page.fill('[name=post]', 'nowhere/post.tif');
+  await page.fill('[name=dem]', 'nowhere/dem.tif');
+  await page.fill('[name=triggerTime]', '2018-09-05T18:07:59Z');
+  await page.click('form#execute button');
+  await page.waitForFunction(() => document.getElementById('outcome').textContent.includes('nowhere/pre1.tif'));
   assert.deepEqual(errors, []);
   console.log(JSON.stringify({ echo, lines: impact.summary.value.lines }));
 } finally {

@@ -29,15 +29,29 @@ function vector(field) {
   return { href: text };
 }
 
+// An area: four numbers are a bounding box, anything else is GeoJSON.
+function area(field) {
+  const numbers = field.value.split(',').map(Number);
+  return numbers.length === 4 && numbers.every(Number.isFinite) ? { bbox: numbers } : parsed(field);
+}
+
+// References to scenes, one a line, or JSON.
+function scenes(field) {
+  if (/^\s*[{["]/.test(field.value)) return parsed(field);
+  const lines = field.value.split('\n').map((line) => line.trim()).filter((line) => line);
+  return lines.length === 1 ? lines[0] : lines;
+}
+
 function inputs(form) {
   const values = {};
   for (const field of form.querySelectorAll('[name]')) {
-    if (field.value === '') continue;
+    if (field.value.trim() === '') continue;
     if (field.dataset.type === 'number') values[field.name] = Number(field.value);
     else if (field.dataset.type === 'json') values[field.name] = parsed(field);
     else if (field.dataset.type === 'either') values[field.name] = /^\s*[{["]/.test(field.value) ? parsed(field) : field.value;
     else if (field.dataset.type === 'vector') values[field.name] = vector(field);
-    else if (field.dataset.type === 'bbox') values[field.name] = { bbox: field.value.split(',').map(Number) };
+    else if (field.dataset.type === 'area') values[field.name] = area(field);
+    else if (field.dataset.type === 'scenes') values[field.name] = scenes(field);
     else values[field.name] = field.value;
   }
   return values;
