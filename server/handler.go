@@ -78,9 +78,10 @@ func NewHandler(b *Backend) (http.Handler, *health, error) {
 			return nil
 		}},
 	}}
-	e.GET("/healthz", health.alive)
-	e.GET("/readyz", health.ready)
-	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(b.metrics.registry, promhttp.HandlerOpts{})))
+	metrics := echo.WrapHandler(promhttp.HandlerFor(b.metrics.registry, promhttp.HandlerOpts{}))
+	for path, handler := range map[string]echo.HandlerFunc{"/healthz": health.alive, "/readyz": health.ready, "/metrics": metrics} {
+		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
+	}
 
 	app, err := addApp(e)
 	if err != nil {
@@ -92,7 +93,7 @@ func NewHandler(b *Backend) (http.Handler, *health, error) {
 	err = ogc.Register(e, ogc.Deps{
 		Title: c.Title, BaseURL: public.of, App: app,
 		Store: b.Store, Sources: b.Sources, Renderer: b.Tiles, Jobs: b.Jobs, Models: b.Inference, Callbacks: len(c.CallbackHosts) > 0,
-		RegisterEvent: b.RegisterEvent, DeleteEvent: b.Store.DeleteEvent, WriteGuard: guardWrites(c.APIKeys),
+		RegisterEvent: b.RegisterEvent, DeleteEvent: b.Store.DeleteEvent, WriteGuard: guardWrites(c.APIKeys, public),
 		CRS: c.WMSCRS, Projector: b.Tiles, LatLon: tiles.NorthingFirst,
 		MaxWidth: c.MaxImageSize, MaxHeight: c.MaxImageSize, SyncTimeout: c.SyncTimeout, Log: b.Log,
 	})

@@ -127,6 +127,10 @@ func TestHealthAndMetrics(t *testing.T) {
 	url := shared(t)
 	answer, text := send(t, "GET", url+"/healthz", "")
 	assert.Equal(t, 200, answer.StatusCode, "%s", text)
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		answer, _ := send(t, "HEAD", url+path, "")
+		assert.Equal(t, 200, answer.StatusCode, path)
+	}
 	ready := decode(t, url+"/readyz")
 	assert.Equal(t, true, ready["ready"], "%v", ready)
 

@@ -201,8 +201,9 @@ func clientNetwork(ip string) string {
 }
 
 // guardWrites lets a request write when it carries one of the keys. Without
-// keys every program may write, but no other site's page in somebody's browser.
-func guardWrites(keys []string) echo.MiddlewareFunc {
+// keys every program may write, but no other site's page in somebody's browser:
+// public knows the site's own address, which behind a proxy is not the request's.
+func guardWrites(keys []string, public publicURL) echo.MiddlewareFunc {
 	digests := make([][32]byte, len(keys))
 	for i, key := range keys {
 		digests[i] = sha256.Sum256([]byte(key))
@@ -211,7 +212,7 @@ func guardWrites(keys []string) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			request := c.Request()
 			if len(digests) == 0 {
-				if err := sameOrigin(request); err != nil {
+				if err := sameOrigin(request, public); err != nil {
 					return echo.NewHTTPError(http.StatusForbidden, err.Error())
 				}
 				return next(c)
@@ -234,13 +235,14 @@ func guardWrites(keys []string) echo.MiddlewareFunc {
 	}
 }
 
-func sameOrigin(r *http.Request) error {
+func sameOrigin(r *http.Request, public publicURL) error {
 	origin := r.Header.Get(echo.HeaderOrigin)
 	if origin == "" || r.Header.Get("Sec-Fetch-Site") == "same-origin" {
 		return nil
 	}
 	u, err := url.Parse(origin)
-	if err != nil || u.Host != r.Host {
+	own, _ := url.Parse(public.of(r)) // nil where it is none, and then no page's
+	if err != nil || u.Host == "" || u.Host != r.Host && (own == nil || u.Scheme+"://"+u.Host != own.Scheme+"://"+own.Host) {
 		return errors.New("pages of other sites may write only with an API key: start the server with api-keys set")
 	}
 	return nil

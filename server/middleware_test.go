@@ -28,7 +28,7 @@ func request(t *testing.T, h http.Handler, method, path string, headers map[stri
 
 func TestGuardWithKeys(t *testing.T) {
 	e := echo.New()
-	e.POST("/jobs", func(c echo.Context) error { return c.NoContent(http.StatusCreated) }, guardWrites([]string{"0123456789abcdef", "fedcba9876543210"}))
+	e.POST("/jobs", func(c echo.Context) error { return c.NoContent(http.StatusCreated) }, guardWrites([]string{"0123456789abcdef", "fedcba9876543210"}, publicURL{}))
 
 	for _, test := range []struct {
 		headers map[string]string
@@ -47,11 +47,35 @@ func TestGuardWithKeys(t *testing.T) {
 
 func TestGuardWithoutKeysKeepsOtherSitesOut(t *testing.T) {
 	e := echo.New()
-	e.POST("/jobs", func(c echo.Context) error { return c.NoContent(http.StatusCreated) }, guardWrites(nil))
+	e.POST("/jobs", func(c echo.Context) error { return c.NoContent(http.StatusCreated) }, guardWrites(nil, publicURL{}))
 	assert.Equal(t, 201, request(t, e, "POST", "http://scarp.local/jobs", nil).StatusCode)
 	assert.Equal(t, 201, request(t, e, "POST", "http://scarp.local/jobs", map[string]string{"Origin": "http://scarp.local"}).StatusCode)
 	assert.Equal(t, 403, request(t, e, "POST", "http://scarp.local/jobs", map[string]string{"Origin": "http://evil.example"}).StatusCode)
 	assert.Equal(t, 403, request(t, e, "POST", "http://scarp.local/jobs", map[string]string{"Origin": "null"}).StatusCode)
+}
+
+func TestGuardKnowsTheSiteBehindAProxy(t *testing.T) {
+	behind := func(c Config) *echo.Echo {
+		public, err := newPublicURL(c)
+		require.NoError(t, err)
+		e := echo.New()
+		e.POST("/jobs", func(c echo.Context) error { return c.NoContent(http.StatusCreated) }, guardWrites(nil, public))
+		return e
+	}
+	for _, test := range []struct {
+		config  Config
+		headers map[string]string
+		want    int
+	}{
+		{Config{PublicURL: "http://maps.example.org/scarp"}, map[string]string{"Origin": "http://maps.example.org"}, 201},
+		{Config{PublicURL: "https://maps.example.org/scarp"}, map[string]string{"Origin": "http://maps.example.org"}, 403},
+		{Config{PublicURL: "http://maps.example.org/scarp"}, map[string]string{"Origin": "http://evil.example"}, 403},
+		{Config{TrustedProxies: []string{"192.0.2.0/24"}}, map[string]string{"Origin": "https://maps.example.org", "X-Forwarded-Host": "maps.example.org", "X-Forwarded-Proto": "https"}, 201},
+		{Config{TrustedProxies: []string{"198.51.100.0/24"}}, map[string]string{"Origin": "https://maps.example.org", "X-Forwarded-Host": "maps.example.org", "X-Forwarded-Proto": "https"}, 403},
+		{Config{PublicURL: "http://maps.example.org"}, map[string]string{"Origin": "null"}, 403},
+	} {
+		assert.Equal(t, test.want, request(t, behind(test.config), "POST", "http://127.0.0.1:8080/jobs", test.headers).StatusCode, "%+v", test)
+	}
 }
 
 func TestRateLimitIsPerClient(t *testing.T) {
