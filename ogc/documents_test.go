@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -287,4 +288,54 @@ func anonymous(path string) string {
 		}
 	}
 	return strings.Join(parts, "/")
+}
+
+// Every query parameter that a route takes is in the OpenAPI document, and the other way round.
+func TestOpenAPIDocumentHasEveryParameter(t *testing.T) {
+	s := withJobs(t, newServer(t))
+	known := regexp.MustCompile(`known here: ([^"]*)`)
+	asked := 0
+	for path, item := range document(t, s).Paths.Map() {
+		if strings.HasPrefix(path, "/wms") || strings.HasPrefix(path, "/wmts") { // WMS and WMTS leave alone what they don't know
+			continue
+		}
+		for method, op := range item.Operations() {
+			target, described := pathFor(path), map[string]bool{"f": true}
+			for _, p := range slices.Concat(item.Parameters, op.Parameters) {
+				if p.Value.In == "query" {
+					described[p.Value.Name] = true
+				}
+			}
+			taken, told := map[string]bool{}, false
+			for _, layer := range []string{"mask", "landslides"} { // what a route takes may depend on the layer
+				r := s.ask(method, strings.Replace(target, "_mask/", "_"+layer+"/", 1)+"?zzz=1", "{}", "Content-Type", "application/json")
+				if found := known.FindStringSubmatch(text(t, r)); found != nil {
+					told = true
+					for name := range strings.SplitSeq(found[1], ", ") {
+						taken[name] = true
+					}
+				}
+			}
+			if !assert.True(t, told, "%s %s does not refuse what it doesn't know", method, target) {
+				continue
+			}
+			delete(taken, "_") // what some clients send against caches says nothing
+			assert.Equal(t, taken, described, "%s %s", method, target)
+			asked++
+		}
+	}
+	assert.Greater(t, asked, 40)
+}
+
+// pathFor puts what the tests' server has into a path of the OpenAPI document.
+func pathFor(path string) string {
+	layer := "mask"
+	for _, of := range []string{"/items", "/schema", "/queryables", "/collections/{collectionId}/tiles"} {
+		if strings.Contains(path, of) {
+			layer = "landslides"
+		}
+	}
+	return strings.NewReplacer("{collectionId}", "atsuma-2018_"+layer, "{eventId}", "atsuma-2018", "{styleId}", "plain", "{tileMatrixSetId}", "WebMercatorQuad",
+		"{tileMatrix}", "0", "{tileRow}", "0", "{tileCol}", "0", "{featureId}", "1", "{processId}", "echo", "{jobId}", "job-2", "{outputId}", "mask",
+		"{runId}", "run-2", "{name}", "small").Replace(path)
 }

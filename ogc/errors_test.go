@@ -2,10 +2,13 @@ package ogc_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -185,4 +188,50 @@ func TestErrorsAreForPeopleToo(t *testing.T) {
 	require.Contains(t, body, "there is no event")
 	r = newServer(t).get("/collections/%3Cscript%3E_mask", "Accept", "text/html")
 	require.False(t, strings.Contains(text(t, r), "<script>"))
+}
+
+// Whatever parameter of whatever route is given nonsense, the answer is a problem that names it, and nobody keeps it.
+func TestEveryParameterRefusesNonsense(t *testing.T) {
+	s := withJobs(t, newServer(t))
+	free := map[string]string{
+		"v":           "any version is the client's own business",
+		"processID":   "no job is of a process that is not there",
+		"run":         "who draws knows the runs, and that is not here",
+		"items/event": "attributes are compared with any text", "items/model": "", "items/model_version": "",
+	}
+	asked := 0
+	for path, item := range document(t, s).Paths.Map() {
+		if strings.HasPrefix(path, "/wms") || strings.HasPrefix(path, "/wmts") {
+			continue // they have tables of their own
+		}
+		for method, op := range item.Operations() {
+			all, needed := slices.Concat(item.Parameters, op.Parameters), ""
+			for _, p := range all {
+				if p.Value.In == "query" && p.Value.Required {
+					needed += fmt.Sprintf("&%s=%v", p.Value.Name, p.Value.Example)
+				}
+			}
+			for _, p := range all {
+				name := p.Value.Name
+				_, anything := free[name]
+				_, anyText := free[path[strings.LastIndex(path, "/")+1:]+"/"+name]
+				if p.Value.In != "query" || anything || anyText {
+					continue
+				}
+				target := pathFor(path) + "?" + name + "=%7Enonsense%7E"
+				if !p.Value.Required {
+					target += needed
+				}
+				r := s.ask(method, target, "{}", "Content-Type", "application/json")
+				body := text(t, r)
+				where := fmt.Sprintf("%s %s: %d %.300q", method, target, r.StatusCode, body)
+				assert.Contains(t, []int{400, 404}, r.StatusCode, where)
+				assert.Equal(t, "application/problem+json", r.Header.Get("Content-Type"), where)
+				assert.Equal(t, "no-store", r.Header.Get("Cache-Control"), where)
+				assert.Contains(t, body, name, where)
+				asked++
+			}
+		}
+	}
+	assert.Greater(t, asked, 120)
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ParseColor reads 0xRRGGBB or #RRGGBB (also with AA in front, as OGC API Maps
+// ParseColor reads the value of bgcolor: 0xRRGGBB or #RRGGBB (also with AA in front, as OGC API Maps
 // has it), RRGGBB, or one of the sixteen basic names of the web.
 func ParseColor(s string) (color.NRGBA, error) {
 	hex := strings.ToLower(s)
@@ -16,7 +16,7 @@ func ParseColor(s string) (color.NRGBA, error) {
 	hex = strings.TrimPrefix(strings.TrimPrefix(hex, "0x"), "#")
 	v, err := strconv.ParseUint(hex, 16, 32)
 	if err != nil || len(hex) != 6 && len(hex) != 8 || hex[0] == '+' || hex[0] == '-' {
-		return color.NRGBA{}, BadRequest("colour %s must be 0xRRGGBB, 0xAARRGGBB or a basic name such as white", Quote(s))
+		return color.NRGBA{}, BadRequest("bgcolor=%s must be 0xRRGGBB, 0xAARRGGBB or a basic name such as white", Quote(s))
 	}
 	c := color.NRGBA{R: uint8(v >> 16), G: uint8(v >> 8), B: uint8(v), A: 255}
 	if len(hex) == 8 {

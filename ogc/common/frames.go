@@ -82,6 +82,14 @@ func (f Frames) Area(q url.Values, col Collection, to CRS) (Area, error) {
 	if ways > 1 {
 		return a, BadRequest("give the area in one way: as bbox, as center with width and height, or as subset")
 	}
+	for _, crs := range []struct {
+		name, of string
+		given    bool
+	}{{"bbox-crs", "bbox", q.Has("bbox")}, {"center-crs", "center", q.Has("center")}, {"subset-crs", "subset of an axis", len(subset) > 0}} {
+		if q.Has(crs.name) && !crs.given {
+			return a, BadRequest("%s is given without %s", crs.name, crs.of)
+		}
+	}
 	switch {
 	case q.Get("bbox") != "":
 		a.Given = true

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -41,7 +42,8 @@ func (a *API) Register(e *echo.Echo) {
 }
 
 func (a *API) get(c echo.Context) error {
-	params := append(common.FrameParams(), "width", "height", "scale-factor", "scale-size", "values", "model", "threshold")
+	pictures := func(name string) bool { return strings.HasPrefix(name, "center") } // what only maps can be asked by
+	params := append(slices.DeleteFunc(common.FrameParams(), pictures), "width", "height", "scale-factor", "scale-size", "values", "model", "threshold")
 	f, err := common.Accepts(c, []common.Format{common.TIFF}, params...)
 	if err != nil {
 		return err
@@ -91,9 +93,6 @@ func (a *API) view(q url.Values, col common.Collection) (tiles.View, common.CRS,
 	}
 	if v.Threshold, err = common.Threshold(q); err != nil {
 		return v, crs, err
-	}
-	if q.Has("center") {
-		return v, crs, common.BadRequest("center is for maps; give bbox or subset")
 	}
 	area, err := frames.Area(q, col, crs)
 	if err != nil {

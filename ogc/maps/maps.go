@@ -63,11 +63,15 @@ func (a *API) frames() common.Frames {
 }
 
 func (a *API) get(c echo.Context) error {
-	f, err := common.Accepts(c, common.Pictures(), params("model", "threshold", "run")...)
+	col, err := a.Catalog.Collection(c.Request().Context(), c.Param("collection"))
 	if err != nil {
 		return err
 	}
-	col, err := a.Catalog.Collection(c.Request().Context(), c.Param("collection"))
+	more := []string{"model", "threshold"}
+	if col.Layer == tiles.Landslides {
+		more = []string{"run"}
+	}
+	f, err := common.Accepts(c, common.Pictures(), params(more...)...)
 	if err != nil {
 		return err
 	}
