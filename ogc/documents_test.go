@@ -189,18 +189,13 @@ func TestAnswersFollowTheOpenAPIDocument(t *testing.T) {
 	s := withJobs(t, newServer(t))
 	router, err := legacy.NewRouter(document(t, s))
 	require.NoError(t, err)
-	openapi3filter.RegisterBodyDecoder("application/geo+json", openapi3filter.JSONBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("application/vnd.ogc.fg+json", openapi3filter.JSONBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("application/geo+json-seq", openapi3filter.FileBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("text/csv", openapi3filter.FileBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("application/geopackage+sqlite3", openapi3filter.FileBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("application/flatgeobuf", openapi3filter.FileBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("application/vnd.apache.parquet", openapi3filter.FileBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("application/schema+json", openapi3filter.JSONBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("application/vnd.mapbox.tile+json", openapi3filter.JSONBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("image/tiff", openapi3filter.FileBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("image/png", openapi3filter.FileBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("application/vnd.mapbox-vector-tile", openapi3filter.FileBodyDecoder)
+	for _, kind := range []string{"application/geo+json", "application/vnd.ogc.fg+json", "application/schema+json", "application/vnd.mapbox.tile+json", "application/vnd.oai.openapi+json"} {
+		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.JSONBodyDecoder)
+	}
+	for _, kind := range []string{"application/geo+json-seq", "text/csv", "application/geopackage+sqlite3", "application/flatgeobuf", "application/vnd.apache.parquet",
+		"image/tiff", "image/png", "application/vnd.mapbox-vector-tile", "text/xml", "application/xml", "application/vnd.ogc.wms_xml", "application/vnd.ogc.se_xml"} {
+		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
+	}
 	targets := []string{
 		"/collections/atsuma-2018_landslides/items?bbox=141.9,42.6,142.1,42.8&datetime=2018-09-01/..&min_area=600&limit=1",
 		"/collections/atsuma-2018_landslides/items?filter=area_m2%3E500&filter-lang=cql2-text&filter-crs=http://www.opengis.net/def/crs/EPSG/0/3857&sortby=-area_m2,model&properties=run,area_m2",
@@ -223,20 +218,51 @@ func TestAnswersFollowTheOpenAPIDocument(t *testing.T) {
 		"/wmts/1.0.0/atsuma-2018_mask/default/WebMercatorQuad/0/0/0.png",
 		"/collections/atsuma-2018_mask/legend",
 		"/collections/nothing_mask", "/collections/atsuma-2018_mask/items", "/jobs/none", "/processes/none",
-		"/jobs/job-1/results", "/jobs/job-2/results",
+		"/jobs/job-1/results", "/jobs/job-2/results", "/jobs/job-2/results/mask", "/api",
+		"/collections/atsuma-2018_mask/styles/plain/map?width=50", "/collections/atsuma-2018_mask/styles/plain/legend", "/collections/atsuma-2018_mask/styles/plain/map/tiles/WebMercatorQuad",
+		"/wms?service=WMS&request=GetCapabilities",
+		"/wms?version=1.3.0&request=GetMap&layers=atsuma-2018_mask&styles=&crs=CRS:84&bbox=141.9,42.6,142,42.7&width=64&height=64&format=image/png",
+		"/wms?version=1.3.0&request=GetMap&layers=none", "/wmts?service=WMTS&request=GetCapabilities", "/wmts?service=WMTS&request=GetTile&layer=none",
+		"/wmts?service=WMTS&version=1.0.0&request=GetTile&layer=atsuma-2018_mask&style=default&format=image/png&tilematrixset=WebMercatorQuad&tilematrix=0&tilerow=0&tilecol=0",
+		"/wmts/1.0.0/WMTSCapabilities.xml", "/wmts/1.0.0/atsuma-2018_mask/default/WebMercatorQuad/0/0/0/128/128.json", "/wmts/1.0.0/none/default/WebMercatorQuad/0/0/0.png",
+		"/wmts/1.0.0/atsuma-2018_mask/default/current/WebMercatorQuad/0/0/0.png", "/wmts/1.0.0/atsuma-2018_mask/default/current/WebMercatorQuad/0/0/0/128/128.json",
 	}
 	for target := range documents() {
 		targets = append(targets, target)
 	}
-	for _, target := range targets {
-		req := httptest.NewRequest(http.MethodGet, "http://example.com"+target, nil)
+	visited := map[string]bool{}
+	follow := func(method, target, body string) {
+		t.Helper()
+		req := httptest.NewRequest(method, "http://example.com"+target, strings.NewReader(body))
+		req.Header.Set("Content-Type", "application/json")
 		route, params, err := router.FindRoute(req)
 		require.NoError(t, err, target)
+		visited[route.Method+" "+route.Path] = true
 		in := &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route}
 		require.NoError(t, openapi3filter.ValidateRequest(context.Background(), in), target)
-		r := s.get(target)
+		r := s.ask(method, target, body, "Content-Type", "application/json")
 		err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: r.StatusCode, Header: r.Header, Body: r.Body})
 		require.NoError(t, err, target)
+	}
+	for _, target := range targets {
+		follow(http.MethodGet, target, "")
+	}
+	const event = `"title": "New", "trigger": {"time": "2024-01-01T00:00:00Z", "type": "earthquake"}, "pre": [{"path": "pre.tif"}], "post": [{"path": "post.tif"}], "dem": "dem.tif"`
+	for _, write := range [][3]string{
+		{http.MethodPost, "/processes/echo/execution", `{"inputs": {"message": "a"}}`},
+		{http.MethodPost, "/processes/echo/execution", `{"inputs": {"message": "a"}, "outputs": {"message": {}}, "response": "raw"}`},
+		{http.MethodPost, "/processes/map-landslides/execution", `{"inputs": {"event": "none"}}`},
+		{http.MethodPost, "/events", `{"id": "new", ` + event + `}`}, {http.MethodPost, "/events", `{"id": "new", ` + event + `}`},
+		{http.MethodPut, "/events/new", `{"id": "new", ` + event + `}`}, {http.MethodPut, "/events/other", `{"id": "other", ` + event + `}`},
+		{http.MethodDelete, "/events/new", ""}, {http.MethodDelete, "/events/new", ""},
+		{http.MethodDelete, "/jobs/job-1", ""}, {http.MethodDelete, "/jobs/none", ""},
+	} {
+		follow(write[0], write[1], write[2])
+	}
+	for path, item := range document(t, s).Paths.Map() {
+		for method := range item.Operations() {
+			assert.True(t, visited[method+" "+path], "%s %s: no answer of it was looked at", method, path)
+		}
 	}
 }
 
