@@ -28,11 +28,13 @@ func listen(t *testing.T) string {
 	return web.URL
 }
 
-// program runs a program that must succeed, or skips the test where it is not installed.
+// program runs a program that must succeed. Where it is not installed the test is skipped, or fails when
+// SCARP_REQUIRE_CLIENTS is set.
 func program(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
+		require.Empty(t, os.Getenv("SCARP_REQUIRE_CLIENTS"), "%s is not installed", name)
 		t.Skipf("%s is not installed", name)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)

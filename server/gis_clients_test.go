@@ -26,7 +26,7 @@ func TestGDALReadsTheSameFeaturesAsTheStore(t *testing.T) {
 			Properties map[string]any
 		}
 	}
-	read := func(source, layer string, options ...string) map[string]string {
+	read := func(source, layer string, options ...string) (map[string]string, int) {
 		name := filepath.Join(t.TempDir(), "out.geojson")
 		runTool(t, 2*time.Minute, ogr2ogr, append([]string{"-f", "GeoJSON", "-t_srs", "OGC:CRS84", "-lco", "COORDINATE_PRECISION=6", name, source, layer}, options...)...)
 		text, err := os.ReadFile(name)
@@ -37,11 +37,15 @@ func TestGDALReadsTheSameFeaturesAsTheStore(t *testing.T) {
 		for _, f := range doc.Features {
 			out[fmt.Sprintf("%.3f %.6f", f.Properties["area_m2"], f.Properties["probability_max"])] = string(f.Geometry)
 		}
-		return out
+		return out, len(doc.Features)
 	}
-	served := read("OAPIF:"+url, eventID+"_landslides", "-oo", "PAGE_SIZE=7")
-	stored := read(filepath.Join(sharedServer.folder, "scarp.gpkg"), "landslides", "-where", "event = '"+eventID+"'")
-	require.NotEmpty(t, served)
+	served, count := read("OAPIF:"+url, eventID+"_landslides", "-oo", "PAGE_SIZE=7")
+	stored, _ := read(filepath.Join(sharedServer.folder, "scarp.gpkg"), "landslides", "-where", "event = '"+eventID+"'")
+	var all struct{ NumberMatched int }
+	_, text := send(t, "GET", url+"/collections/"+eventID+"_landslides/items?limit=1", "")
+	require.NoError(t, json.Unmarshal(text, &all))
+	require.Positive(t, all.NumberMatched)
+	require.Equal(t, all.NumberMatched, count, "all pages were read")
 	for key, geometry := range served {
 		assert.JSONEq(t, stored[key], geometry, key)
 	}

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/xml"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
 )
 
 // nginx serves the server at target under /scarp/ with the configuration that
@@ -80,11 +82,16 @@ func TestBehindNginx(t *testing.T) {
 		seen[target] = true
 	}
 	read := 0
+	fromPage := map[string]bool{} // what a browser follows
 	for len(queue) > 0 {
 		target := queue[0]
 		queue = queue[1:]
 		read++
-		answer, body := send(t, "GET", target, "")
+		accept := "*/*"
+		if fromPage[target] {
+			accept = "text/html,*/*;q=0.8"
+		}
+		answer, body := send(t, "GET", target, "", "Accept", accept)
 		if !assert.Less(t, answer.StatusCode, 300, "%s: %.200s", target, body) {
 			continue
 		}
@@ -93,13 +100,18 @@ func TestBehindNginx(t *testing.T) {
 		for _, href := range found {
 			u, err := url.Parse(href)
 			require.NoError(t, err, "%s links to %s", target, href)
+			inPage := strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html")
+			if page, err := url.Parse(target); err == nil && inPage {
+				u = page.ResolveReference(u) // as browsers do; documents for programs have whole addresses
+				href = u.String()
+			}
 			if !strings.HasPrefix(href, public) {
 				foreign := u.Host == "" || u.Hostname() == "127.0.0.1" || u.Hostname() == "localhost"
 				assert.False(t, foreign, "%s links to %s, past the proxy", target, href)
 				continue
 			}
 			if u.Fragment = ""; !seen[u.String()] && worthwhile(u) {
-				seen[u.String()] = true
+				seen[u.String()], fromPage[u.String()] = true, inPage
 				queue = append(queue, u.String())
 			}
 		}
@@ -119,6 +131,18 @@ func worthwhile(u *url.URL) bool {
 func hrefs(kind string, body []byte) ([]string, error) {
 	var out []string
 	switch {
+	case strings.HasPrefix(kind, "text/html"):
+		page, err := html.Parse(bytes.NewReader(body))
+		if err != nil {
+			return nil, err
+		}
+		for n := range page.Descendants() {
+			for _, a := range n.Attr {
+				if (a.Key == "href" || a.Key == "src" || a.Key == "data-href") && !strings.HasPrefix(a.Val, "data:") {
+					out = append(out, a.Val)
+				}
+			}
+		}
 	case strings.Contains(kind, "json-seq"): // many documents, of what the page of features links to
 	case strings.Contains(kind, "json"):
 		var doc any
