@@ -75,12 +75,11 @@ func (s *Store) Landslide(ctx context.Context, event string, id int64) (store.La
 
 // condition is the WHERE of a query, without its paging.
 type condition struct {
-	terms []string
-	args  []any
-	whole bool // all of a run
-	// box is the bounding box as a test of boxes alone, "" where there is none or two.
-	box     string
-	boxArgs []any
+	terms   []string
+	args    []any
+	whole   bool   // all of a run
+	run     string // "" for every event's latest
+	boxes   []orb.Bound
 	spatial int // the number of the term that is the bounding box, 0 where there is none
 }
 
@@ -99,12 +98,8 @@ func (c *condition) and(term string, args ...any) {
 
 // selection selects from the run, or from every event's latest where it is empty.
 func selection(q store.Query, run string) (*condition, error) {
-	c := &condition{whole: q.WholeRun()}
-	if run != "" {
-		c.and(`l.run = ?`, run)
-	} else {
-		c.and(`l.run IN (SELECT latest_run FROM scarp.events)`)
-	}
+	c := &condition{whole: q.WholeRun(), run: run, boxes: q.Boxes()}
+	c.ofRun(run)
 	if !q.From.IsZero() {
 		c.and(`l.post_date >= ?`, q.From)
 	}
@@ -121,7 +116,16 @@ func selection(q store.Query, run string) (*condition, error) {
 		}
 		c.and(term.Text, term.Args...)
 	}
-	return c, c.within(q)
+	return c, c.within()
+}
+
+// ofRun adds that it is of the run, or of any event's latest.
+func (c *condition) ofRun(run string) {
+	if run != "" {
+		c.and(`l.run = ?`, run)
+	} else {
+		c.and(`l.run IN (SELECT latest_run FROM scarp.events)`)
+	}
 }
 
 // runOf says which run the query is for, and a mark that no other run has, nor
@@ -152,23 +156,19 @@ func runOf(ctx context.Context, tx pgx.Tx, q store.Query) (run, mark string, err
 }
 
 // within adds the bounding box; ST_Intersects uses the spatial index.
-func (c *condition) within(q store.Query) error {
-	boxes := q.Boxes()
-	if len(boxes) == 0 {
+func (c *condition) within() error {
+	if len(c.boxes) == 0 {
 		return nil
 	}
 	var terms []string
 	var args []any
-	for _, b := range boxes {
+	for _, b := range c.boxes {
 		box, err := ewkb.Marshal(shape(b), srid)
 		if err != nil {
 			return fmt.Errorf("encode bounding box: %w", err)
 		}
 		terms = append(terms, `ST_Intersects(l.geom, ST_GeomFromEWKB(?::bytea))`)
 		args = append(args, box)
-		if len(boxes) == 1 {
-			c.box, c.boxArgs = `l.geom && ST_GeomFromEWKB($1::bytea)`, []any{box}
-		}
 	}
 	c.and(`(`+strings.Join(terms, ` OR `)+`)`, args...)
 	c.spatial = len(c.terms)
@@ -196,31 +196,9 @@ func (c *condition) extent(ctx context.Context, tx pgx.Tx) (e store.Extent, err 
 		(SELECT id FROM scarp.landslides l WHERE `+strings.Join(c.terms, ` AND `)+limit+`) l`, c.args...).Scan(&e.Matched, &e.First, &e.Last)
 	if err == nil && !c.whole && e.Matched > store.CountLimit {
 		e = store.Extent{More: true}
-		e.First, err = c.first(ctx, tx)
 	}
 	return e, err
 }
-
-// first is an id before which nothing is selected, for the scan of a page: jobs
-// write what is near to each other together, so that a box may begin late.
-// Where the run's beginning is full of matches it is 0.
-func (c *condition) first(ctx context.Context, tx pgx.Tx) (first int64, err error) {
-	if c.box == "" {
-		return 0, nil
-	}
-	var dense int
-	err = tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT * FROM scarp.landslides l WHERE `+c.terms[0]+` ORDER BY l.id LIMIT `+strconv.Itoa(scanned/10)+`) l
-		WHERE `+strings.Join(c.terms, ` AND `), c.args...).Scan(&dense)
-	if err != nil || dense > scanned/100 {
-		return 0, err
-	}
-	// The expression keeps the planner from walking the index on the id.
-	err = tx.QueryRow(ctx, `SELECT coalesce(min(l.id + 0), 0) FROM scarp.landslides l WHERE `+c.box, c.boxArgs...).Scan(&first)
-	return first, err
-}
-
-// scanned is how many landslides are looked at for a page before the spatial index is asked.
-const scanned = 20_000
 
 // page reads one landslide more than the limit, to know whether there is a next page.
 func (c *condition) page(ctx context.Context, tx pgx.Tx, q store.Query, e store.Extent) (store.Page, error) {
@@ -240,23 +218,86 @@ func (c *condition) page(ctx context.Context, tx pgx.Tx, q store.Query, e store.
 		terms[c.spatial-1] += ` IS TRUE`
 		terms = append(terms, fmt.Sprintf(`l.id >= %d`, e.First))
 	}
-	if e.More && q.Indexed() {
+	switch {
+	case e.More && len(q.Sort) == 0 && len(c.boxes) > 0:
+		found, err := c.walk(ctx, tx, q)
+		return q.Page(found, e), err
+	case e.More && q.Indexed():
 		// Where matches abound a page is full soon.
 		first := c.terms[0] // the run
-		if len(q.Sort) == 0 {
-			first += ` AND l.id >= ` + strconv.FormatInt(e.First, 10)
-		}
 		if paged {
 			first += ` AND ` + c.terms[len(c.terms)-1]
 		}
-		first = `(SELECT * FROM scarp.landslides l WHERE ` + first + order + ` LIMIT ` + strconv.Itoa(scanned) + `) l`
-		found, err := c.read(ctx, tx, first, terms, order+limit)
+		found, err := c.read(ctx, tx, beginning(first+order), terms, order+limit)
 		if err != nil || len(found) > q.Limit {
 			return q.Page(found, e), err
 		}
 	}
 	found, err := c.read(ctx, tx, `scarp.landslides l`, terms, order+limit)
 	return q.Page(found, e), err
+}
+
+const (
+	// scanned is how many landslides are looked at for a page before the spatial index is asked.
+	scanned = 20_000
+	// ranged is how many ids make a range, of which scarp.ranges knows where its landslides lie.
+	ranged = 1000
+)
+
+// beginning is the landslides to be scanned in the order of an index.
+func beginning(ordered string) string {
+	return `(SELECT * FROM scarp.landslides l WHERE ` + ordered + ` LIMIT ` + strconv.Itoa(scanned) + `) l`
+}
+
+// walk reads a page in order of id from the ranges that reach into the box: jobs write what is
+// near to each other together, so that a box may begin late, and have gaps. Where the first
+// ranges do not fill the page, the planner finds the rest behind them.
+func (c *condition) walk(ctx context.Context, tx pgx.Tx, q store.Query) (found []store.Landslide, err error) {
+	near, err := c.near(ctx, tx, q.After/ranged)
+	if err != nil {
+		return nil, err
+	}
+	read := func(from string, terms ...string) error {
+		more, err := c.read(ctx, tx, from, append(slices.Clone(c.terms), terms...), ` ORDER BY l.id LIMIT `+strconv.Itoa(q.Limit+1-len(found)))
+		found = append(found, more...)
+		return err
+	}
+	for rest := near; len(rest) > 0 && len(found) <= q.Limit; {
+		n := 1 // so many follow each other
+		for n < len(rest) && rest[n] == rest[0]+int64(n) {
+			n++
+		}
+		ids := fmt.Sprintf(`%s AND l.id >= %d AND l.id < %d ORDER BY l.id`, c.terms[0], max(rest[0]*ranged, q.After), (rest[n-1]+1)*ranged)
+		if err := read(beginning(ids)); err != nil {
+			return nil, err
+		}
+		rest = rest[n:]
+	}
+	if len(found) > q.Limit || len(near) < scanned/ranged { // these are all
+		return found, nil
+	}
+	err = read(`scarp.landslides l`, fmt.Sprintf(`l.id >= %d`, (near[len(near)-1]+1)*ranged))
+	return found, err
+}
+
+// near are the numbers of the first ranges that reach into the box, from the given one on.
+func (c *condition) near(ctx context.Context, tx pgx.Tx, from int64) ([]int64, error) {
+	r := &condition{}
+	r.ofRun(c.run)
+	r.and(`l.number >= ?`, from)
+	var terms []string
+	var args []any
+	for _, b := range c.boxes {
+		terms = append(terms, `l.east >= ? AND l.west <= ? AND l.north >= ? AND l.south <= ?`)
+		args = append(args, b.Min[0], b.Max[0], b.Min[1], b.Max[1])
+	}
+	r.and(`(`+strings.Join(terms, ` OR `)+`)`, args...)
+	rows, err := tx.Query(ctx, `SELECT DISTINCT l.number FROM scarp.ranges l WHERE `+strings.Join(r.terms, ` AND `)+
+		` ORDER BY l.number LIMIT `+strconv.Itoa(scanned/ranged), r.args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
 
 // sketch reads a page of what is to be drawn, the largest first, from an index of boxes

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -166,4 +167,59 @@ func badQueries(t *testing.T, s store.Store) {
 		_, err := s.Landslides(t.Context(), q)
 		assert.ErrorIs(t, err, store.ErrInvalid, name)
 	}
+}
+
+// largeBoxes pages through a box of more landslides than are counted. They come in their
+// runs in one order or another, with others elsewhere before, between and behind them.
+func largeBoxes(t *testing.T, s store.Store) {
+	const many = store.CountLimit + 600
+	box, acrossAntimeridian := [4]float64{140, 36, 142, 39}, [4]float64{170, 36, 142, 39}
+	random := rand.New(rand.NewPCG(7, 8))
+	check := func(q store.Query, wanted []float64, name string) {
+		t.Helper()
+		for limit, bounds := range map[int][4]float64{1000: box, many - 5: acrossAntimeridian} {
+			q.BBox, q.Limit = &bounds, limit
+			page, err := s.Landslides(t.Context(), q)
+			require.NoError(t, err)
+			require.Equal(t, -1, page.Matched, name)
+			require.Equal(t, wanted, areas(read(t, s, q)), "%s, %v by %d", name, bounds, limit)
+		}
+	}
+	elsewhere := Landslide(orb.Polygon{square(144, 37, 0.001)})
+	var last, lastButOne []float64
+	for minutes, order := range []struct {
+		name string
+		in   func(i int) bool // the box
+	}{
+		{"every other", func(i int) bool { return i%2 == 1 }},
+		{"in no order, with gaps", func(i int) bool { return i/1100%2 == 1 && random.IntN(10) > 0 }},
+		{"late but for one", func(i int) bool { return i == 3 || i > 3200 }},
+	} {
+		var landslides []store.Landslide
+		wanted := []float64{}
+		for i := 0; len(wanted) < many; i++ {
+			l := Landslide(orb.Polygon{square(144+random.Float64(), 37+random.Float64(), 0.001)})
+			l.Area = float64(1000*minutes) + float64(i)/100
+			if order.in(i) {
+				wanted = append(wanted, l.Area)
+				l.Geometry = orb.Polygon{square(140+random.Float64(), 37+random.Float64(), 0.001)}
+				if len(wanted) <= 2 { // touches the box from the east
+					l.Geometry = orb.Polygon{{{143, 37.2}, {143, 37.6}, {142, 37.4}, {143, 37.2}}}
+				}
+			}
+			landslides = append(landslides, l)
+		}
+		for range 1200 {
+			landslides = append(landslides, elsewhere)
+		}
+		publish(t, s, NewRun(order.name, "e", minutes), landslides)
+		check(store.Query{Event: "e"}, wanted, order.name)
+		last, lastButOne = wanted, last
+	}
+	publish(t, s, NewRun("elsewhere", "f", 1), []store.Landslide{elsewhere})
+	check(store.Query{}, last, "the latest of all events")
+	require.NoError(t, s.DeleteRun(t.Context(), "late but for one"))
+	check(store.Query{Event: "e"}, lastButOne, "the run before the one that was deleted")
+	publish(t, s, NewRun("every other", "e", 9), []store.Landslide{elsewhere})
+	check(store.Query{Event: "e", Run: "in no order, with gaps"}, lastButOne, "beside one that was replaced")
 }

@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"sorted pages follow each other without gaps":         sorting,
 		"pages stay right while landslides come and go":       pagingWhileChanging,
 		"what is too much is not counted":                     countLimit,
+		"large boxes are paged wherever their landslides are": largeBoxes,
 		"sketches show the largest first":                     sketches,
 		"sketches show so many a tile":                        thinned,
 		"a store has a secret of its own":                     secret,
