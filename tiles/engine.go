@@ -224,7 +224,7 @@ func (e *Engine) source(ctx context.Context, event string, layer Layer, during S
 	return dated.During(side, during.From, during.To)
 }
 
-// Render draws a view. Views are not kept: their bounding boxes hardly ever recur.
+// Render draws a view, or finds it in the cache where it is to be kept.
 func (e *Engine) Render(ctx context.Context, v View) (out Rendered, err error) {
 	defer e.observe(Observation{Layer: v.Layer}, time.Now(), &out, &err)
 	f := frame{epsg: v.EPSG, bbox: v.BBox, width: v.Width, height: v.Height}
@@ -240,13 +240,15 @@ func (e *Engine) Render(ctx context.Context, v View) (out Rendered, err error) {
 	}
 	d.finish.frame, d.finish.transparent, d.finish.background = f, v.Transparent, opaque(v.Background)
 	d.finish.bytes = v.Bytes
+	defer func() { out.Quality = d.quality() }()
+	if v.Keep {
+		return e.keepView(ctx, d, v)
+	}
 	data, complete, err := e.draw(ctx, d)
 	if err != nil {
 		return Rendered{}, err
 	}
-	r := newRendered(data, d.finish.format, complete)
-	r.Quality = d.quality()
-	return r, nil
+	return newRendered(data, d.finish.format, complete), nil
 }
 
 // checkFrame refuses frames that can't be drawn.

@@ -41,17 +41,11 @@ func (e *Engine) Tile(ctx context.Context, t Tile) (out Rendered, err error) {
 	d.finish.frame = frame{epsg: set.EPSG, bbox: matrix.bounds(t.Row, t.Col), width: side, height: side}
 
 	key := tileKey(d, t)
-	if e.deps.Cache != nil {
-		// A cache that fails is no reason to fail: the tile can be drawn.
-		entry, tier, err := e.deps.Cache.Get(ctx, key)
-		if err == nil && tier != cache.Miss {
-			if r, ok := kept(entry.Value, d.finish.format, tier); ok {
-				return r, nil
-			}
-		}
-		if ctx.Err() != nil {
-			return Rendered{}, ctx.Err()
-		}
+	if r, ok := e.recall(ctx, key, d.finish.format); ok {
+		return r, nil
+	}
+	if ctx.Err() != nil {
+		return Rendered{}, ctx.Err()
 	}
 	return e.flights.do(ctx, key, func(ctx context.Context) (Rendered, error) { return e.drawTile(ctx, d, t, key) })
 }
@@ -72,12 +66,31 @@ func (e *Engine) drawTile(ctx context.Context, d drawing, t Tile, key string) (R
 		}
 		r = newRendered(data, d.finish.format, complete)
 	}
-	if r.Complete && e.deps.Cache != nil {
-		if err := e.deps.Cache.Put(ctx, key, r.keep()); err != nil && !errors.Is(err, context.Canceled) {
-			e.deps.Log.Warn("keep a tile", "event", t.Event, "layer", t.Layer, "key", key, "error", err)
-		}
-	}
+	e.remember(ctx, key, r)
 	return r, nil
+}
+
+// recall finds what was kept under a key. A cache that fails is no reason to
+// fail: the picture can be drawn.
+func (e *Engine) recall(ctx context.Context, key, format string) (Rendered, bool) {
+	if e.deps.Cache == nil {
+		return Rendered{}, false
+	}
+	entry, tier, err := e.deps.Cache.Get(ctx, key)
+	if err != nil || tier == cache.Miss {
+		return Rendered{}, false
+	}
+	return kept(entry.Value, format, tier)
+}
+
+// remember keeps a picture under a key if it is complete.
+func (e *Engine) remember(ctx context.Context, key string, r Rendered) {
+	if !r.Complete || e.deps.Cache == nil {
+		return
+	}
+	if err := e.deps.Cache.Put(ctx, key, r.keep()); err != nil && !errors.Is(err, context.Canceled) {
+		e.deps.Log.Warn("keep a picture", "key", key, "error", err)
+	}
 }
 
 // stamp writes a time for a key; nothing where it is open.
@@ -91,20 +104,7 @@ func stamp(t time.Time) string {
 // tileKey names all that a tile's bytes depend on.
 func tileKey(d drawing, t Tile) string {
 	var space [192]byte
-	k := append(space[:0], "tiles/"...)
-	k = append(append(k, t.Event...), '/')
-	k = append(append(k, d.src.Revision()...), '/')
-	k = append(append(k, keyVersion...), '/')
-	switch {
-	case d.model != nil:
-		k = append(k, d.model.Digest...)
-	case d.run != "":
-		k = append(append(k, "run-"...), d.run...)
-	default:
-		k = append(k, '-')
-	}
-	k = append(append(append(k, '/'), d.layer...), '/')
-	k = append(append(k, d.style.key...), '/')
+	k := appendKey(append(space[:0], "tiles/"...), d, t.Event)
 	k = append(append(k, t.MatrixSet...), '/')
 	for _, n := range [...]int{t.Matrix, t.Row, t.Col, t.Scale} {
 		k = append(strconv.AppendInt(k, int64(n), 10), '/')
@@ -116,4 +116,22 @@ func tileKey(d drawing, t Tile) string {
 		k = append(append(append(append(k, stamp(d.during.From)...), ".."...), stamp(d.during.To)...), '/')
 	}
 	return string(append(k, d.finish.format[strings.LastIndexByte(d.finish.format, '/')+1:]...))
+}
+
+// appendKey adds what all pictures depend on, wherever they are and however
+// large, to a key.
+func appendKey(k []byte, d drawing, event string) []byte {
+	k = append(append(k, event...), '/')
+	k = append(append(k, d.src.Revision()...), '/')
+	k = append(append(k, keyVersion...), '/')
+	switch {
+	case d.model != nil:
+		k = append(k, d.model.Digest...)
+	case d.run != "":
+		k = append(append(k, "run-"...), d.run...)
+	default:
+		k = append(k, '-')
+	}
+	k = append(append(append(k, '/'), d.layer...), '/')
+	return append(append(k, d.style.key...), '/')
 }

@@ -66,6 +66,9 @@ type View struct {
 	// Bytes makes image/tiff of the style of values hold bytes, probability × 250
 	// with 251 for no data, instead of floats with NaN.
 	Bytes bool
+	// Keep keeps what was encoded in the cache, for files that clients read in
+	// pieces. Boxes of maps hardly ever recur: those are drawn anew.
+	Keep bool
 }
 
 // Span is a time in which images were acquired, ends inclusive; a zero end is
