@@ -211,7 +211,7 @@ func TestAnswersFollowTheOpenAPIDocument(t *testing.T) {
 		"/collections/atsuma-2018_mask/map?center=142,42.7&width=50&height=50&scale-denominator=50000",
 		"/collections/atsuma-2018_mask/info?point=142,42.7",
 		"/collections/atsuma-2018_mask/coverage?scale-factor=10&values=byte",
-		"/collections/atsuma-2018_mask/coverage?f=geotiff&width=6&height=7",
+		"/collections/atsuma-2018_mask/coverage?f=geotiff&width=6&height=7", "/collections/atsuma-2018_mask/coverage?scaleSize=Lat(6),Long(7)",
 		"/collections/atsuma-2018_mask/legend?f=json",
 		"/map?width=50&collections=atsuma-2018_pre,atsuma-2018_mask",
 		"/map/tiles/WebMercatorQuad/0/0/0", "/map/tiles/WebMercatorQuad/1/0/1?collections=atsuma-2018_pre",

@@ -3,8 +3,10 @@ package ogc_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"image/png"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -101,6 +103,62 @@ func TestMapAreaAndScale(t *testing.T) {
 	}
 }
 
+// A coverage is a file that clients read in pieces, as GDAL's /vsicurl/ does.
+func TestCoverageInRanges(t *testing.T) {
+	s := newServer(t)
+	const target = "/collections/atsuma-2018_probability/coverage?width=60&height=50"
+	r := s.get(target)
+	file, tag := text(t, r), r.Header.Get("ETag")
+	require.Equal(t, "bytes", r.Header.Get("Accept-Ranges"))
+	require.NotEmpty(t, tag)
+	size := len(file)
+	for _, ask := range []struct {
+		headers []string
+		status  int
+		body    string
+	}{
+		{[]string{"Range", "bytes=2-9"}, 206, file[2:10]},
+		{[]string{"Range", "bytes=-5"}, 206, file[size-5:]},
+		{[]string{"Range", "bytes=5-"}, 206, file[5:]},
+		{[]string{"Range", "bytes=2-9", "If-Range", tag}, 206, file[2:10]},
+		{[]string{"Range", "bytes=2-9", "If-Range", `"another"`}, 200, file},
+		{[]string{"Range", "rows=2-9"}, 200, file},
+		{[]string{"If-None-Match", tag}, 304, ""},
+		{[]string{"If-Match", tag}, 200, file},
+	} {
+		r := s.get(target, ask.headers...)
+		require.Equal(t, ask.status, r.StatusCode, ask.headers)
+		require.Equal(t, ask.body, text(t, r), ask.headers)
+		require.Equal(t, tag, r.Header.Get("ETag"), ask.headers)
+		require.Equal(t, "public, max-age=3600", r.Header.Get("Cache-Control"), ask.headers)
+		if ask.status == 206 {
+			require.Contains(t, r.Header.Get("Content-Range"), fmt.Sprintf("/%d", size))
+			require.Equal(t, "image/tiff; application=geotiff", r.Header.Get("Content-Type"))
+		}
+	}
+	r = s.ask(http.MethodHead, target, "")
+	require.Equal(t, []string{strconv.Itoa(size), "bytes"}, []string{r.Header.Get("Content-Length"), r.Header.Get("Accept-Ranges")})
+	require.Empty(t, text(t, r))
+
+	for status, headers := range map[int][]string{416: {"Range", fmt.Sprintf("bytes=%d-", size)}, 412: {"If-Match", `"another"`}} {
+		r := s.get(target, headers...)
+		require.Equal(t, status, r.StatusCode)
+		require.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
+		require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+		require.Empty(t, r.Header.Get("ETag"))
+		require.Contains(t, text(t, r), `"detail":`)
+		if status == 416 {
+			require.Equal(t, fmt.Sprintf("bytes */%d", size), r.Header.Get("Content-Range"))
+		}
+	}
+
+	s.renderer.Incomplete = true
+	r = s.get(target, "Range", "bytes=2-9")
+	require.Equal(t, http.StatusOK, r.StatusCode, "the pieces of two incomplete files do not fit each other")
+	require.Equal(t, []string{"no-store", "false", ""}, []string{r.Header.Get("Cache-Control"), r.Header.Get("Scarp-Complete"), r.Header.Get("Accept-Ranges")})
+	require.Equal(t, file, text(t, r))
+}
+
 func TestCoverage(t *testing.T) {
 	s := newServer(t)
 	const target = "/collections/atsuma-2018_probability/coverage"
@@ -112,12 +170,18 @@ func TestCoverage(t *testing.T) {
 		"?subset=E(574000:575000),N(4730000:4731000)&subset-crs=[EPSG:32654]&f=geotiff":              {EPSG: 32654, BBox: [4]float64{574000, 4730000, 575000, 4731000}, Width: 100, Height: 100},
 		"?crs=http://www.opengis.net/def/crs/OGC/1.3/CRS84&bbox=141.9,42.7,142,42.75&width=50":       {EPSG: 4326, BBox: [4]float64{141.9, 42.7, 142, 42.75}, Width: 50, Height: 25},
 		"?crs=http://www.opengis.net/def/crs/EPSG/0/3857&bbox=141.9,42.7,142,42.75&width=5&height=9": {EPSG: 3857, Width: 5, Height: 9},
+		// As GDAL asks: it takes the answer to be in longitude and latitude.
+		"?bbox=141.9,42.7,142,42.75&scaleSize=Lat(256),Long(128)": {EPSG: 4326, BBox: [4]float64{141.9, 42.7, 142, 42.75}, Width: 128, Height: 256},
+		"?scale-size=lon(20),LAT(10)&bbox=141.9,42.7,142,42.75":   {EPSG: 4326, BBox: [4]float64{141.9, 42.7, 142, 42.75}, Width: 20, Height: 10},
+		"?scale-size=x(20),y(10)":                                 {EPSG: 32654, BBox: [4]float64{573000, 4722000, 590000, 4739000}, Width: 20, Height: 10},
+		"?scale-size=Lat(10),Lon(20)&crs=[EPSG:32654]":            {EPSG: 32654, BBox: [4]float64{573000, 4722000, 590000, 4739000}, Width: 20, Height: 10},
 	} {
 		r := s.get(target + query)
 		body := text(t, r)
 		require.Equal(t, http.StatusOK, r.StatusCode, "%s: %s", query, body)
-		require.Equal(t, "image/tiff", r.Header.Get("Content-Type"))
+		require.Equal(t, "image/tiff; application=geotiff", r.Header.Get("Content-Type"))
 		got := s.renderer.LastView()
+		require.True(t, got.Keep, "it is read in pieces")
 		if want.EPSG != 3857 {
 			require.InDeltaSlice(t, want.BBox[:], got.BBox[:], 1e-6, query)
 		}
@@ -244,6 +308,11 @@ func TestWrongParametersOfPictures(t *testing.T) {
 		coverage + "?bbox-crs=zzz":                                  {400, "bbox-crs is given without bbox"},
 		maps + "?run=run-2":                                         {400, "unknown query parameter"},
 		"/collections/atsuma-2018_landslides/map?threshold=0.4":     {400, "unknown query parameter"},
+		coverage + "?scaleSize=Lat(9),Long(5000)":                   {400, "from 1 to 4096"},
+		coverage + "?scale-size=E(5),N(5),Q(5)":                     {400, "names the axis"},
+		coverage + "?scale-size=E(5),N(5),Lon(5)":                   {400, "twice"},
+		coverage + "?scale-size=E(5),N(5)&scaleSize=E(5),N(5)":      {400, "give one of them"},
+		coverage + "?scaleSize=E(5),N(5)&width=5":                   {400, "in one way"},
 		coverage + "?crs=EPSG:2154":                                 {400, "is not offered"},
 		coverage + "?threshold=1":                                   {400, "above 0 and below 1"},
 		coverage + "?model=none":                                    {400, "bbunet, small"},

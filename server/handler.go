@@ -56,11 +56,13 @@ func NewHandler(b *Backend) (http.Handler, *health, error) {
 		}}),
 		securityHeaders,
 		middleware.CORSWithConfig(middleware.CORSConfig{
-			AllowOrigins:  c.CORSOrigins,
-			AllowMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
-			AllowHeaders:  []string{"Accept", "Content-Type", "Prefer", "X-API-Key", "Authorization", "If-None-Match"},
-			ExposeHeaders: []string{"Link", "Location", "Preference-Applied", "Retry-After", "Scarp-Complete", "Scarp-Quality", "ETag"},
-			MaxAge:        3600,
+			AllowOrigins: c.CORSOrigins,
+			AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
+			// Range and what goes with it is for pages that read coverages in pieces.
+			AllowHeaders: []string{"Accept", "Content-Type", "Prefer", "X-API-Key", "Authorization", "If-None-Match", "If-Match", "If-Range", "Range"},
+			ExposeHeaders: []string{"Link", "Location", "Preference-Applied", "Retry-After", "Scarp-Complete", "Scarp-Quality", "ETag", "Warning",
+				"Accept-Ranges", "Content-Range", "Content-Crs", "Content-Bbox", "Content-Disposition"},
+			MaxAge: 3600,
 		}),
 		limitHead,
 		limitInFlight(c.MaxInFlight),

@@ -32,6 +32,10 @@ const (
 	Parquet    Format = "parquet"
 )
 
+// GeoTIFFType is the media type of GeoTIFF in full (OGC 19-008r4), under which
+// GDAL looks for links to coverages.
+const GeoTIFFType = "image/tiff; application=geotiff"
+
 // MediaType returns the format's media type, without a charset.
 func (f Format) MediaType() string {
 	switch f {

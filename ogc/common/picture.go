@@ -1,7 +1,10 @@
 package common
 
 import (
+	"bytes"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -29,14 +32,73 @@ func Pictures() []Format { return []Format{PNG, JPEG, WebP, TIFF} }
 // It is on the path of every tile, so it sets canonical header keys directly.
 func WritePicture(c echo.Context, r tiles.Rendered, cache string) error {
 	w := c.Response()
-	h := w.Header()
+	setHeaders(w.Header(), r, cache)
+	if r.Complete && NotModified(c.Request(), r.ETag, r.Modified.Truncate(time.Second)) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return Blob(c, http.StatusOK, r.ContentType, r.Bytes)
+}
+
+// WriteFile is WritePicture for files that clients read in pieces, as GDAL does
+// with cloud-optimised GeoTIFF: ranges of bytes are answered with 206. An
+// incomplete file comes whole whatever range is asked for, since the pieces of
+// two of them would not fit each other.
+func WriteFile(c echo.Context, r tiles.Rendered, cache string) error {
+	if !r.Complete {
+		return WritePicture(c, r, cache)
+	}
+	h := c.Response().Header()
+	setHeaders(h, r, cache)
+	h.Set(echo.HeaderContentType, r.ContentType)
+	request := c.Request()
+	if !strings.HasPrefix(request.Header.Get("Range"), "bytes=") { // other units are to be ignored, net/http refuses them
+		request = request.Clone(request.Context())
+		request.Header.Del("Range")
+	}
+	w := &refusing{ResponseWriter: c.Response()}
+	http.ServeContent(w, request, "", r.Modified, bytes.NewReader(r.Bytes))
+	switch w.refused {
+	case 0:
+		return nil
+	case http.StatusRequestedRangeNotSatisfiable:
+		return &Problem{Status: w.refused, Detail: fmt.Sprintf("the file has %d bytes; %s is no range of them", len(r.Bytes), Quote(request.Header.Get("Range")))}
+	default:
+		return &Problem{Status: w.refused, Detail: "the file is another one by now: its ETag is " + r.ETag}
+	}
+}
+
+// refusing keeps what net/http would answer an error with to itself, so that it
+// can be answered in the form of all others.
+type refusing struct {
+	http.ResponseWriter
+	refused int // the status; 0 is none
+}
+
+func (w *refusing) WriteHeader(status int) {
+	if status >= http.StatusBadRequest {
+		w.refused = status
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *refusing) Write(b []byte) (int, error) {
+	if w.refused != 0 {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// setHeaders sets the headers of what was drawn.
+func setHeaders(h http.Header, r tiles.Rendered, cache string) {
 	if r.Quality != "" {
 		h["Scarp-Quality"] = []string{r.Quality}
 	}
 	if !r.Complete {
 		h["Cache-Control"] = []string{noStore}
 		h["Scarp-Complete"] = []string{"false"}
-		return Blob(c, http.StatusOK, r.ContentType, r.Bytes)
+		return
 	}
 	h["Cache-Control"] = []string{cache}
 	if r.ETag != "" {
@@ -45,9 +107,4 @@ func WritePicture(c echo.Context, r tiles.Rendered, cache string) error {
 	if !r.Modified.IsZero() {
 		h["Last-Modified"] = []string{r.Modified.UTC().Format(http.TimeFormat)}
 	}
-	if NotModified(c.Request(), r.ETag, r.Modified.Truncate(time.Second)) {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	return Blob(c, http.StatusOK, r.ContentType, r.Bytes)
 }

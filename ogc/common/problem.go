@@ -151,7 +151,7 @@ func (s *Site) WriteError(c echo.Context, err error) error {
 	}
 	s.log(c, p, err)
 	h := c.Response().Header()
-	for _, k := range []string{"ETag", "Last-Modified", "Content-Disposition"} {
+	for _, k := range []string{"ETag", "Last-Modified", "Content-Type", "Content-Disposition", "Content-Crs", "Content-Bbox"} {
 		h.Del(k)
 	}
 	h.Set("Cache-Control", "no-store")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"scarp/imagery"
 	"scarp/tiles"
 )
 
@@ -138,8 +139,16 @@ type CollectionDoc struct {
 	DataType    string   `json:"dataType"`
 	CRS         []string `json:"crs"`
 	StorageCRS  string   `json:"storageCrs,omitempty"`
-	Links       []Link   `json:"links"`
+	// ScaleDenominator is that of the pixels. The standards have no such member;
+	// GDAL's OGCAPI driver takes the size of its raster from it, and a hundred
+	// millionth of a degree without.
+	ScaleDenominator float64 `json:"scaleDenominator,omitempty"`
+	Links            []Link  `json:"links"`
 }
+
+// scaleDenominator is the scale at which a pixel of the imagery is one of a
+// display as the OGC defines it, 0.28 mm wide.
+const scaleDenominator = imagery.PixelSize / 0.28e-3
 
 // Extent is where and when a collection is.
 type Extent struct {
@@ -212,7 +221,7 @@ func mapPage(base string, col Collection) string {
 func (r *Resources) document(base string, col Collection) CollectionDoc {
 	self := base + "/collections/" + col.ID()
 	js, html := JSON.MediaType(), HTML.MediaType()
-	d := CollectionDoc{ID: col.ID(), Title: col.Title, Description: col.Description, DataType: "map", Extent: ExtentOf(col)}
+	d := CollectionDoc{ID: col.ID(), Title: col.Title, Description: col.Description, DataType: "map", Extent: ExtentOf(col), ScaleDenominator: scaleDenominator}
 	d.Links = []Link{
 		{Href: self, Rel: "self", Type: js, Title: "this collection as JSON"},
 		{Href: self + "?f=html", Rel: "alternate", Type: html, Title: "this collection as HTML"},
@@ -249,7 +258,7 @@ func (r *Resources) document(base string, col Collection) CollectionDoc {
 		}
 	}
 	if col.Layer == tiles.Probability || col.Layer == tiles.Mask {
-		d.Links = append(d.Links, Link{Href: self + "/coverage", Rel: RelCoverage, Type: TIFF.MediaType(), Title: "numbers as cloud-optimised GeoTIFF"})
+		d.Links = append(d.Links, Link{Href: self + "/coverage", Rel: RelCoverage, Type: GeoTIFFType, Title: "numbers as cloud-optimised GeoTIFF"})
 	}
 	d.Links = append(d.Links,
 		Link{Href: self + "/map/tiles", Rel: RelTilesetsMap, Type: js, Title: "map tiles"},

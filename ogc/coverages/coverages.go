@@ -43,7 +43,7 @@ func (a *API) Register(e *echo.Echo) {
 
 func (a *API) get(c echo.Context) error {
 	pictures := func(name string) bool { return strings.HasPrefix(name, "center") } // what only maps can be asked by
-	params := append(slices.DeleteFunc(common.FrameParams(), pictures), "width", "height", "scale-factor", "scale-size", "values", "model", "threshold")
+	params := append(slices.DeleteFunc(common.FrameParams(), pictures), "width", "height", "scale-factor", "scale-size", "scaleSize", "values", "model", "threshold")
 	f, err := common.Accepts(c, []common.Format{common.TIFF}, params...)
 	if err != nil {
 		return err
@@ -59,16 +59,18 @@ func (a *API) get(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v.Format = f.MediaType()
+	// Kept, since clients read a coverage in ranges of bytes.
+	v.Format, v.Keep = f.MediaType(), true
 	r, err := a.Renderer.Render(c.Request().Context(), v)
 	if err != nil {
 		return err
 	}
+	r.ContentType = common.GeoTIFFType
 	h := c.Response().Header()
 	h.Set("Content-Crs", "<"+crs.URI()+">")
 	h.Set("Content-Bbox", common.FormatBBox(v.BBox, crs.LatLon))
 	h.Set("Content-Disposition", `inline; filename="`+col.ID()+`.tif"`)
-	return common.WritePicture(c, r, common.Fresh)
+	return common.WriteFile(c, r, common.Fresh)
 }
 
 // view turns the parameters into a view. Without any it is the event's own
@@ -79,6 +81,13 @@ func (a *API) view(q url.Values, col common.Collection) (tiles.View, common.CRS,
 	native := common.CRS84()
 	if col.EPSG != 0 {
 		native = common.CRS{EPSG: col.EPSG, LatLon: a.LatLon(col.EPSG)}
+	}
+	sizes, err := readScaleSize(q)
+	if err != nil {
+		return v, native, err
+	}
+	if sizes.degrees {
+		native = common.CRS84()
 	}
 	crs, err := frames.ReadCRS(q, "crs", col, native)
 	if err != nil {
@@ -103,7 +112,7 @@ func (a *API) view(q url.Values, col common.Collection) (tiles.View, common.CRS,
 	if own {
 		v.BBox = onGrid(v.BBox, col.Grid, area.Given)
 	}
-	err = a.size(q, &v, own)
+	err = a.size(q, sizes, &v, own)
 	return v, crs, err
 }
 
@@ -130,14 +139,14 @@ const metresPerDegree = 111319.49079327358
 // size settles the pixels: those that are asked for, else about 10 m, made
 // larger by a whole factor where there would be too many. own says that the box
 // is one of the event's grid.
-func (a *API) size(q url.Values, v *tiles.View, own bool) (err error) {
+func (a *API) size(q url.Values, sizes scaleSize, v *tiles.View, own bool) (err error) {
 	pixel := float64(imagery.PixelSize)
 	if common.Geographic(v.EPSG) {
 		pixel /= metresPerDegree
 	}
 	w, h := (v.BBox[2]-v.BBox[0])/pixel, (v.BBox[3]-v.BBox[1])/pixel
 	ways := 0
-	for _, given := range []bool{q.Has("width") || q.Has("height"), q.Has("scale-factor"), q.Has("scale-size")} {
+	for _, given := range []bool{q.Has("width") || q.Has("height"), q.Has("scale-factor"), sizes.name != ""} {
 		if given {
 			ways++
 		}
@@ -146,8 +155,8 @@ func (a *API) size(q url.Values, v *tiles.View, own bool) (err error) {
 		return common.BadRequest("give the size in one way: as width and height, as scale-size, or as scale-factor")
 	}
 	switch {
-	case q.Has("scale-size"):
-		return a.scaleSize(q, v)
+	case sizes.name != "":
+		return sizes.apply(v, [2]int{a.MaxWidth, a.MaxHeight})
 	case q.Has("width") || q.Has("height"):
 		if v.Width, err = common.Int(q, "width", 0, 1, a.MaxWidth); err != nil {
 			return err
@@ -178,32 +187,6 @@ func (a *API) size(q url.Values, v *tiles.View, own bool) (err error) {
 	v.Width, v.Height = clamp(math.Ceil(w/factor-1e-6), a.MaxWidth), clamp(math.Ceil(h/factor-1e-6), a.MaxHeight)
 	if own { // whole pixels, from the upper left corner on
 		v.BBox[2], v.BBox[1] = v.BBox[0]+float64(v.Width)*factor*pixel, v.BBox[3]-float64(v.Height)*factor*pixel
-	}
-	return nil
-}
-
-// scaleSize reads pixels by axis, such as E(200),N(100).
-func (a *API) scaleSize(q url.Values, v *tiles.View) error {
-	sizes, err := common.ParseSubset(q["scale-size"])
-	if err != nil {
-		return common.BadRequest("scale-size=%s must be pixels by axis, such as E(200),N(100)", common.Quote(q.Get("scale-size")))
-	}
-	names := common.AxisNames(v.EPSG)
-	for i, into := range []*int{&v.Width, &v.Height} {
-		for _, name := range names[i] {
-			for given, ends := range sizes {
-				if !strings.EqualFold(given, name) {
-					continue
-				}
-				limit := []int{a.MaxWidth, a.MaxHeight}[i]
-				if *into, err = common.Int(url.Values{given: {ends[0]}}, given, 0, 1, limit); err != nil {
-					return err
-				}
-			}
-		}
-		if *into == 0 {
-			return common.BadRequest("scale-size=%s must name both axes, %s and %s", common.Quote(q.Get("scale-size")), names[0][0], names[1][0])
-		}
 	}
 	return nil
 }
