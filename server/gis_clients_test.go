@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -51,25 +50,59 @@ func TestGDALReadsTheSameFeaturesAsTheStore(t *testing.T) {
 	}
 }
 
+// window is what of a raster is read and compared: the second block of its
+// first row, which GDAL asks for in one request.
+const window = 256
+
+// ogcapiWindow opens a collection with GDAL's OGCAPI driver. It returns how to
+// read the window, and the window's box in longitude and latitude.
+func ogcapiWindow(t *testing.T, url, collection string, options ...string) (arguments []string, box string) {
+	t.Helper()
+	source := "OGCAPI:" + url + "/collections/" + collection
+	arguments = []string{"-oo", "CACHE=NO"}
+	for _, o := range options {
+		arguments = append(arguments, "-oo", o)
+	}
+	var info struct{ Size [2]int }
+	require.NoError(t, json.Unmarshal(runTool(t, time.Minute, tool(t, "gdalinfo", "--version"), append([]string{"-json", source}, arguments...)...), &info))
+	b := bounds(t, url)
+	dx, dy := (b[2]-b[0])/float64(info.Size[0]), (b[3]-b[1])/float64(info.Size[1])
+	metres := dy * 111319.49
+	require.InDelta(t, 10, metres, 0.5, "a pixel is about one of the imagery")
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	box = number(b[0]+window*dx) + "," + number(b[3]-window*dy) + "," + number(b[0]+2*window*dx) + "," + number(b[3])
+	side := strconv.Itoa(window)
+	return append(arguments, "-srcwin", side, "0", side, side, source), box
+}
+
 // GDAL's OGCAPI driver reads the pixels of the map that the server draws.
 func TestGDALReadsTheSameMapThroughOGCAPI(t *testing.T) {
 	url := shared(t)
-	gdalinfo, translate := tool(t, "gdalinfo", "--version"), tool(t, "gdal_translate", "--version")
-	mean := func(source string, options ...string) float64 {
-		name := filepath.Join(t.TempDir(), "map.tif")
-		runTool(t, 2*time.Minute, translate, append(append([]string{"-q", "-b", "1"}, options...), source, name)...)
-		found := regexp.MustCompile(`STATISTICS_MEAN=([0-9.]+)`).FindSubmatch(runTool(t, time.Minute, gdalinfo, "-stats", name))
-		require.NotNil(t, found)
-		v, err := strconv.ParseFloat(string(found[1]), 64)
-		require.NoError(t, err)
-		return v
+	arguments, box := ogcapiWindow(t, url, eventID+"_post", "API=MAP")
+	picture := filepath.Join(t.TempDir(), "map.png")
+	runTool(t, 2*time.Minute, tool(t, "gdal_translate", "--version"), append(append([]string{"-q", "-of", "PNG"}, arguments...), picture)...)
+	got, err := os.ReadFile(picture)
+	require.NoError(t, err)
+	answer, want := send(t, "GET", fmt.Sprintf("%s/collections/%s_post/map?f=png&bbox=%s&width=%d&height=%[4]d", url, eventID, box, window), "")
+	require.Equal(t, 200, answer.StatusCode, "%s", want)
+	assertSameColours(t, readPNG(t, want), readPNG(t, got))
+}
+
+// GDAL's OGCAPI driver takes the coverage where there is one, and reads the
+// numbers that the server answers with.
+func TestGDALReadsTheSameCoverageThroughOGCAPI(t *testing.T) {
+	url := shared(t)
+	for _, layer := range []string{"probability", "mask"} {
+		for _, options := range [][]string{{"API=COVERAGE"}, nil} {
+			arguments, box := ogcapiWindow(t, url, eventID+"_"+layer, options...)
+			answer, want := send(t, "GET", fmt.Sprintf("%s/collections/%s_%s/coverage?crs=OGC:CRS84&bbox=%s&width=%d&height=%[5]d", url, eventID, layer, box, window), "")
+			require.Equal(t, 200, answer.StatusCode, "%s", want)
+			require.Empty(t, answer.Header.Get("Scarp-Complete"))
+			file := filepath.Join(t.TempDir(), "window.tif")
+			require.NoError(t, os.WriteFile(file, want, 0o644))
+			assertSamePixels(t, pixels(t, file), pixels(t, arguments[len(arguments)-1], arguments[:len(arguments)-1]...))
+		}
 	}
-	collection := url + "/collections/" + eventID + "_post"
-	drawn := filepath.Join(t.TempDir(), "drawn.png")
-	_, picture := send(t, "GET", collection+"/map?f=png&width=256&height=256", "")
-	require.NoError(t, os.WriteFile(drawn, picture, 0o644))
-	got := mean("OGCAPI:"+collection, "-outsize", "256", "256", "-oo", "API=MAP", "-oo", "CACHE=NO")
-	assert.InDelta(t, mean(drawn), got, 2, "mean of the first band, of 255")
 }
 
 // QGIS itself, where it is installed: it is too large to install for a test.

@@ -82,6 +82,13 @@ func TestPagesOfOtherSitesMayRead(t *testing.T) {
 	assert.Equal(t, http.StatusNoContent, preflight.StatusCode)
 	assert.Contains(t, preflight.Header.Get("Access-Control-Allow-Methods"), "POST")
 
+	for _, name := range []string{"Accept-Ranges", "Content-Range", "Content-Crs", "Content-Bbox", "Content-Disposition", "Scarp-Complete", "Warning"} {
+		assert.Contains(t, strings.Split(answer.Header.Get("Access-Control-Expose-Headers"), ","), name)
+	}
+	ranges, _ := send(t, "OPTIONS", url+"/collections/"+eventID+"_probability/coverage", "", "Origin", "https://example.org",
+		"Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "if-range,range")
+	assert.Subset(t, strings.Split(ranges.Header.Get("Access-Control-Allow-Headers"), ","), []string{"Range", "If-Range"})
+
 	refused, text := send(t, "POST", url+"/processes/echo/execution", `{}`, "Origin", "https://example.org", "Content-Type", "application/json")
 	assert.Equal(t, http.StatusForbidden, refused.StatusCode, "%s", text)
 }

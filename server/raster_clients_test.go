@@ -157,3 +157,46 @@ func TestGDALReadsTheCoverage(t *testing.T) {
 	assert.InDelta(t, means[0], means[1], 1e-3) // gdalinfo rounds
 	assert.Positive(t, means[0])
 }
+
+// pixels reads a raster as GDAL does with the options, as four bytes a pixel in the order of the machine.
+func pixels(t *testing.T, source string, options ...string) []byte {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "pixels")
+	runTool(t, 2*time.Minute, tool(t, "gdal_translate", "--version"), append(append([]string{"-q", "-of", "ENVI", "-ot", "Float32"}, options...), source, name)...)
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return data
+}
+
+// assertSamePixels compares rasters of numbers, of which not all are the same.
+func assertSamePixels(t *testing.T, want, got []byte) {
+	t.Helper()
+	require.Len(t, got, len(want))
+	values, differ := map[string]bool{}, 0
+	for i := 0; i < len(want); i += 4 {
+		values[string(want[i:i+4])] = true
+		if !bytes.Equal(want[i:i+4], got[i:i+4]) {
+			differ++
+		}
+	}
+	assert.Zero(t, differ, "pixels that differ")
+	assert.Greater(t, len(values), 1, "there is something to see")
+}
+
+// GDAL reads of the coverage what it needs, and finds there what the file has.
+func TestGDALReadsTheCoverageInRanges(t *testing.T) {
+	url := shared(t)
+	target := url + "/collections/" + eventID + "_probability/coverage"
+	answer, data := send(t, "GET", target, "")
+	require.Equal(t, 200, answer.StatusCode, "%s", data)
+	file := filepath.Join(t.TempDir(), "coverage.tif")
+	require.NoError(t, os.WriteFile(file, data, 0o644))
+	for name, options := range map[string][]string{"whole": nil, "a window": {"-srcwin", "300", "200", "100", "150"}, "the overview": {"-outsize", "256", "256"}} {
+		t.Log(name)
+		assertSamePixels(t, pixels(t, file, options...), pixels(t, "/vsicurl/"+target, options...))
+	}
+	piece, part := send(t, "GET", target, "", "Range", "bytes=100-199", "If-Range", answer.Header.Get("ETag"))
+	assert.Equal(t, 206, piece.StatusCode)
+	assert.Equal(t, data[100:200], part)
+	assert.Equal(t, answer.Header.Get("Last-Modified"), piece.Header.Get("Last-Modified"), "it was not drawn again")
+}
