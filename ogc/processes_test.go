@@ -252,6 +252,9 @@ func TestOutputIsAFile(t *testing.T) {
 	part := s.get("/jobs/job-2/results/summary", "Range", "bytes=0-3")
 	require.Equal(t, http.StatusPartialContent, part.StatusCode)
 	require.Equal(t, body[:4], text(t, part))
+	beyond := s.get("/jobs/job-2/results/summary", "Range", "bytes=999999-")
+	require.Equal(t, http.StatusRequestedRangeNotSatisfiable, beyond.StatusCode)
+	require.Equal(t, []string{"application/problem+json", "no-store"}, []string{beyond.Header.Get("Content-Type"), beyond.Header.Get("Cache-Control")})
 	require.Equal(t, http.StatusNotModified, s.get("/jobs/job-2/results/summary", "If-None-Match", r.Header.Get("ETag")).StatusCode)
 	require.Equal(t, http.StatusOK, s.ask(http.MethodHead, "/jobs/job-2/results/geopackage", "").StatusCode)
 }

@@ -2,7 +2,8 @@ package common
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -41,9 +42,8 @@ func WritePicture(c echo.Context, r tiles.Rendered, cache string) error {
 }
 
 // WriteFile is WritePicture for files that clients read in pieces, as GDAL does
-// with cloud-optimised GeoTIFF: ranges of bytes are answered with 206. An
-// incomplete file comes whole whatever range is asked for, since the pieces of
-// two of them would not fit each other.
+// with cloud-optimised GeoTIFF. An incomplete file comes whole whatever range is
+// asked for, since the pieces of two of them would not fit each other.
 func WriteFile(c echo.Context, r tiles.Rendered, cache string) error {
 	if !r.Complete {
 		return WritePicture(c, r, cache)
@@ -51,21 +51,30 @@ func WriteFile(c echo.Context, r tiles.Rendered, cache string) error {
 	h := c.Response().Header()
 	setHeaders(h, r, cache)
 	h.Set(echo.HeaderContentType, r.ContentType)
+	return ServeFile(c, r.Modified, bytes.NewReader(r.Bytes))
+}
+
+// ServeFile answers with a file, or the ranges of its bytes that are asked for.
+// Its media type, ETag and cache rule must be set; what net/http refuses comes
+// back as a [Problem].
+func ServeFile(c echo.Context, modified time.Time, file io.ReadSeeker) error {
 	request := c.Request()
-	if !strings.HasPrefix(request.Header.Get("Range"), "bytes=") { // other units are to be ignored, net/http refuses them
+	asked := request.Header.Get("Range")
+	if !strings.HasPrefix(asked, "bytes=") { // other units are to be ignored, net/http refuses them
 		request = request.Clone(request.Context())
 		request.Header.Del("Range")
 	}
 	w := &refusing{ResponseWriter: c.Response()}
-	http.ServeContent(w, request, "", r.Modified, bytes.NewReader(r.Bytes))
+	http.ServeContent(w, request, "", modified, file)
 	switch w.refused {
 	case 0:
 		return nil
 	case http.StatusRequestedRangeNotSatisfiable:
-		return &Problem{Status: w.refused, Detail: fmt.Sprintf("the file has %d bytes; %s is no range of them", len(r.Bytes), Quote(request.Header.Get("Range")))}
-	default:
-		return &Problem{Status: w.refused, Detail: "the file is another one by now: its ETag is " + r.ETag}
+		return &Problem{Status: w.refused, Detail: Quote(asked) + " is no range of bytes that the file has"}
+	case http.StatusPreconditionFailed:
+		return &Problem{Status: w.refused, Detail: "the file is another one by now: its ETag is " + w.Header().Get("ETag")}
 	}
+	return errors.New("serve a file: it can't be read")
 }
 
 // refusing keeps what net/http would answer an error with to itself, so that it

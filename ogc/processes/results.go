@@ -66,8 +66,7 @@ func (a *API) writeResults(c echo.Context, p *process, j jobs.Job) error {
 		h := c.Response().Header()
 		h.Set("Content-Type", parts[0].result.MediaType)
 		h.Set("ETag", etag(j, parts[0].id))
-		http.ServeContent(c.Response(), c.Request(), "", parts[0].result.Modified, parts[0].result)
-		return nil
+		return common.ServeFile(c, parts[0].result.Modified, parts[0].result)
 	}
 	return writeMultipart(c, parts)
 }
@@ -270,6 +269,5 @@ func (a *API) output(c echo.Context) error {
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": r.Name}))
 	h.Set("ETag", etag(j, id))
 	h.Set("Cache-Control", common.Revalidate)
-	http.ServeContent(c.Response(), c.Request(), "", r.Modified, r)
-	return nil
+	return common.ServeFile(c, r.Modified, r)
 }
