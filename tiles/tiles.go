@@ -1,7 +1,7 @@
 // Package tiles turns blocks and imagery into pictures: any bounding box in
 // any CRS that PROJ knows, any tile of the tile matrix sets, styled and encoded;
-// and landslides into vector tiles. It caches encoded tiles. It does not know
-// HTTP parameters.
+// and landslides into vector tiles. It caches encoded tiles, and those views that
+// are read in pieces. It does not know HTTP parameters.
 package tiles
 
 import (
