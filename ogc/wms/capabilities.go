@@ -87,7 +87,9 @@ func (a *API) getCapabilities(c echo.Context, p params, v version) error {
 	kind, head := "text/xml; charset=utf-8", xml.Header
 	if v == v111 {
 		kind = "application/vnd.ogc.wms_xml"
-		head += `<!DOCTYPE WMT_MS_Capabilities SYSTEM "http://schemas.opengis.net/wms/1.1.1/WMS_MS_Capabilities.dtd">` + "\n"
+		// The corrected DTD (OGC 01-068r3): that of the same folder which is named
+		// WMS_MS_Capabilities lacks two attributes of Extent.
+		head += `<!DOCTYPE WMT_MS_Capabilities SYSTEM "http://schemas.opengis.net/wms/1.1.1/capabilities_1_1_1.dtd">` + "\n"
 	}
 	return common.WriteBytes(c, http.StatusOK, kind, append([]byte(head), append(body, '\n')...))
 }
