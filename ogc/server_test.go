@@ -125,3 +125,12 @@ func (broken) Tile(context.Context, tiles.Tile) (tiles.Rendered, error) {
 func (broken) Render(context.Context, tiles.View) (tiles.Rendered, error) {
 	return tiles.Rendered{}, errors.New("read /secret/path/post.tif: input/output error")
 }
+
+// crowded has three mapped landslides at every place.
+type crowded struct{ tiles.Renderer }
+
+func (c crowded) Point(ctx context.Context, q tiles.PointQuery) (tiles.PointInfo, error) {
+	p, err := c.Renderer.Point(ctx, q)
+	p.Landslides = []tiles.PointLandslide{{ID: 1, Area: 500}, {ID: 2, Area: 600}, {ID: 3, Area: 700}}
+	return p, err
+}

@@ -136,6 +136,8 @@ func TestWMSExceptions(t *testing.T) {
 		"/wms?request=GetLegendGraphic&layer=none&format=image/png":                        `code="LayerNotDefined"`,
 		"/wms?request=GetLegendGraphic&layer=atsuma-2018_mask&format=image/gif":            `code="InvalidFormat"`,
 		"/wms?request=GetLegendGraphic&layer=atsuma-2018_mask&style=none&format=image/png": `code="StyleNotDefined"`,
+		"/wms?request=GetLegendGraphic&layer=atsuma-2018_mask&format=image/png&width=abc":  "WIDTH=",
+		"/wms?request=GetLegendGraphic&layer=atsuma-2018_mask&format=image/png&height=0":   "HEIGHT=",
 		map130 + "&EXCEPTIONS=XML&LAYERS=%3Cx%3E&layers=none&BGCOLOR=%3Cscript%3E":         "&lt;script&gt;",
 	} {
 		r := s.get(target)
@@ -214,10 +216,71 @@ func TestWMSFeatureInfo(t *testing.T) {
 	require.Contains(t, text(t, s.get(info+"text/html")), "<td>0.750</td>")
 	gml := text(t, s.get(info+"application/vnd.ogc.gml"))
 	require.Contains(t, gml, "<probability>0.750</probability>")
-	require.NoError(t, xml.Unmarshal([]byte(gml), new(struct{ XMLName xml.Name })))
+	require.Equal(t, gml, text(t, s.get(info+"text/xml")))
+	// GML has its own namespace; what is Scarp's is in none, least of all in the OGC's.
+	var spaces struct {
+		XMLName xml.Name
+		Members []struct {
+			XMLName xml.Name
+			Feature struct {
+				XMLName     xml.Name
+				Point       struct{ XMLName xml.Name }
+				Probability struct{ XMLName xml.Name } `xml:"probability"`
+			} `xml:"feature"`
+		} `xml:"featureMember"`
+	}
+	require.NoError(t, xml.Unmarshal([]byte(gml), &spaces))
+	require.Equal(t, xml.Name{Local: "FeatureCollection"}, spaces.XMLName)
+	require.Len(t, spaces.Members, 2)
+	require.Equal(t, xml.Name{Space: "http://www.opengis.net/gml", Local: "featureMember"}, spaces.Members[0].XMLName)
+	feature := spaces.Members[0].Feature
+	require.Equal(t, []xml.Name{{Local: "feature"}, {Space: "http://www.opengis.net/gml", Local: "Point"}, {Local: "probability"}},
+		[]xml.Name{feature.XMLName, feature.Point.XMLName, feature.Probability.XMLName})
 	old := replaced(map111, "GetMap", "GetFeatureInfo") + "&query_layers=atsuma-2018_mask&x=100&y=75"
 	require.Contains(t, text(t, s.get(old)), "Landslide: true")
 	require.Contains(t, text(t, s.get(replaced(old, "141.9,42.65,142.1,42.8", "10,10,11,11"))), "no data")
+}
+
+// FEATURE_COUNT bounds the mapped landslides that each layer tells of; what is
+// no positive integer is 1 (1.3.0, 7.4.3.7).
+func TestWMSFeatureCount(t *testing.T) {
+	s := newServer(t, func(d *ogc.Deps) { d.Renderer = crowded{d.Renderer} })
+	info := replaced(map130, "GetMap", "GetFeatureInfo") + "&QUERY_LAYERS=atsuma-2018_mask,atsuma-2018_landslides&I=100&J=75&INFO_FORMAT=application/json"
+	for count, want := range map[string]int{"": 1, "&FEATURE_COUNT=1": 1, "&feature_count=2": 2, "&FEATURE_COUNT=10": 3, "&FEATURE_COUNT=0": 1, "&FEATURE_COUNT=-2": 1, "&FEATURE_COUNT=abc": 1, "&FEATURE_COUNT=2.5": 1} {
+		var doc struct {
+			Features []struct {
+				Properties struct{ Landslides []struct{ ID int } }
+			}
+		}
+		require.NoError(t, json.Unmarshal([]byte(text(t, s.get(info+count))), &doc))
+		require.Len(t, doc.Features, 2)
+		for _, f := range doc.Features {
+			require.Len(t, f.Properties.Landslides, want, count)
+			require.Equal(t, 1, f.Properties.Landslides[0].ID, count)
+		}
+	}
+}
+
+// A method that is not offered is refused as the service refuses everything else.
+func TestWMSOtherMethods(t *testing.T) {
+	s := newServer(t)
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch} {
+		for version, kind := range map[string]string{"1.3.0": "text/xml; charset=utf-8", "1.1.1": "application/vnd.ogc.se_xml"} {
+			r := s.ask(method, "/wms?version="+version, "<GetMap/>", "Content-Type", "text/xml")
+			body := text(t, r)
+			require.Equal(t, http.StatusMethodNotAllowed, r.StatusCode, body)
+			require.Equal(t, "GET, HEAD, OPTIONS", r.Header.Get("Allow"))
+			require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+			require.Equal(t, kind, r.Header.Get("Content-Type"))
+			var doc serviceException
+			require.NoError(t, xml.Unmarshal([]byte(body), &doc), body)
+			require.Equal(t, map[string]string{"1.3.0": "OperationNotSupported"}[version], doc.Exception.Code)
+			require.Contains(t, doc.Exception.Text, method)
+		}
+	}
+	r := s.ask(http.MethodOptions, "/wms", "")
+	require.Equal(t, []any{http.StatusNoContent, "GET, HEAD, OPTIONS"}, []any{r.StatusCode, r.Header.Get("Allow")})
+	require.Equal(t, http.StatusOK, s.ask(http.MethodHead, map130, "").StatusCode)
 }
 
 func TestWMSLegend(t *testing.T) {

@@ -132,6 +132,34 @@ func TestWMTSResourceExceptions(t *testing.T) {
 	}
 }
 
+// What no route answers below /wmts is refused with the same report: an address
+// that there is not, and a method that is not offered.
+func TestWMTSUnknownAddressesAndMethods(t *testing.T) {
+	s := newServer(t)
+	for _, target := range []string{"/wmts/1.0.0/foo", "/wmts/1.0.0", "/wmts/1.0.0/", "/wmts/", "/wmts/2.0.0/WMTSCapabilities.xml"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			r := s.ask(method, target, "")
+			require.Equal(t, http.StatusNotFound, r.StatusCode, "%s %s", method, target)
+			code, locator, says := owsException(t, r)
+			require.Equal(t, []string{"NoApplicableCode", ""}, []string{code, locator}, target)
+			require.Contains(t, says, base+"/wmts/1.0.0/WMTSCapabilities.xml", "it says where to begin")
+		}
+		require.Equal(t, http.StatusNotFound, s.ask(http.MethodHead, target, "").StatusCode)
+	}
+	for _, target := range []string{"/wmts", "/wmts?service=WMTS&request=GetCapabilities", "/wmts/1.0.0/WMTSCapabilities.xml", wmtsRest + ".png", replaced(wmtsRest, "/all/", "/") + "/2/3.json"} {
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
+			r := s.ask(method, target, "<GetTile/>", "Content-Type", "text/xml")
+			require.Equal(t, http.StatusMethodNotAllowed, r.StatusCode, "%s %s", method, target)
+			require.Equal(t, "GET, HEAD, OPTIONS", r.Header.Get("Allow"))
+			code, _, says := owsException(t, r)
+			require.Equal(t, "OperationNotSupported", code)
+			require.Contains(t, says, method)
+		}
+		r := s.ask(http.MethodOptions, target, "")
+		require.Equal(t, []any{http.StatusNoContent, "GET, HEAD, OPTIONS"}, []any{r.StatusCode, r.Header.Get("Allow")})
+	}
+}
+
 // What breaks inside is no fault of the request.
 func TestWMTSServerErrors(t *testing.T) {
 	s := newServer(t, func(d *ogc.Deps) { d.Renderer = broken{d.Renderer} })

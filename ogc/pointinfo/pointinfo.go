@@ -21,6 +21,8 @@ type Query struct {
 	Model, Run string
 	Threshold  float64
 	During     tiles.Span
+	// Limit bounds the mapped landslides that each collection tells of; 0 is all.
+	Limit int
 }
 
 // Answer is what is known of a collection at a place.
@@ -64,7 +66,11 @@ func Ask(ctx context.Context, r tiles.Renderer, base string, q Query, cols ...co
 			known[col.Event] = info
 		}
 		a := Answer{collection: col.ID(), title: col.Title, lon: q.Lon, lat: q.Lat, facts: facts(col.Layer, info)}
-		for _, l := range info.Landslides {
+		there := info.Landslides
+		if q.Limit > 0 {
+			there = there[:min(q.Limit, len(there))]
+		}
+		for _, l := range there {
 			items := common.Ref{Event: col.Event, Layer: tiles.Landslides}.ID()
 			a.landslides = append(a.landslides, landslide{l.ID, l.Area, base + "/collections/" + items + "/items/" + strconv.FormatInt(l.ID, 10)})
 		}

@@ -82,9 +82,10 @@ func asGeoJSON(answers []Answer) ([]byte, error) {
 }
 
 // asGML is GML 2 as simple servers write it: a collection with a member a layer.
+// What is not GML's is in no namespace: clients look for the names alone.
 func asGML(b *bytes.Buffer, answers []Answer) error {
 	b.WriteString(xml.Header)
-	b.WriteString(`<FeatureCollection xmlns="http://www.opengis.net/ogc" xmlns:gml="http://www.opengis.net/gml">` + "\n")
+	b.WriteString(`<FeatureCollection xmlns:gml="http://www.opengis.net/gml">` + "\n")
 	element := func(name string, value any) error {
 		fmt.Fprintf(b, "      <%s>", name)
 		if err := xml.EscapeText(b, fmt.Append(nil, value)); err != nil {

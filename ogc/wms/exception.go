@@ -1,6 +1,7 @@
 package wms
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -21,15 +22,17 @@ import (
 	"scarp/tiles"
 )
 
-// exception is an error that the service reports with its standard's code.
+// exception is an error that the service reports with its standard's code. The
+// status is 0 where it is the usual one.
 type exception struct {
 	code, text string
+	status     int
 }
 
 func (e *exception) Error() string { return e.text }
 
 func fault(code, format string, args ...any) error {
-	return &exception{code, fmt.Sprintf(format, args...)}
+	return &exception{code: code, text: fmt.Sprintf(format, args...)}
 }
 
 // asException finds the code of any error, and the status: 200 where the
@@ -37,7 +40,7 @@ func fault(code, format string, args ...any) error {
 func asException(err error) (exception, *common.Problem) {
 	var e *exception
 	if errors.As(err, &e) {
-		return *e, &common.Problem{Status: http.StatusOK}
+		return *e, &common.Problem{Status: cmp.Or(e.status, http.StatusOK)}
 	}
 	p := common.AsProblem(err)
 	out := exception{text: p.Error()}

@@ -60,7 +60,7 @@ func (a *API) getFeatureInfo(c echo.Context, p params, v version) error {
 			return err
 		}
 		more, err := pointinfo.Ask(ctx, a.Renderer, a.Site.Base(c),
-			pointinfo.Query{Lon: lon, Lat: lat, Model: p["MODEL"], Run: p["RUN"], Threshold: threshold, During: during}, l.col)
+			pointinfo.Query{Lon: lon, Lat: lat, Model: p["MODEL"], Run: p["RUN"], Threshold: threshold, During: during, Limit: p.featureCount()}, l.col)
 		if err != nil {
 			return err
 		}
@@ -85,6 +85,15 @@ func parsePixel(p params, name, old string, size int) (int, error) {
 		return 0, fault("InvalidPoint", "%s=%s must be an integer from 0 to %d", name, common.Quote(s), size-1)
 	}
 	return n, nil
+}
+
+// featureCount is how many features each layer tells of at most: those are the
+// mapped landslides at the place. What is no positive integer is 1 (1.3.0, 7.4.3.7).
+func (p params) featureCount() int {
+	if n, err := strconv.Atoi(p["FEATURE_COUNT"]); err == nil && n > 0 {
+		return n
+	}
+	return 1
 }
 
 // chooseTime reads the dimension time for a layer and tells the client, in the

@@ -3,6 +3,7 @@
 package wms
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -42,6 +43,7 @@ func (a *API) Register(e *echo.Echo) {
 	for _, m := range []string{http.MethodGet, http.MethodHead} {
 		e.Add(m, "/wms", a.serve)
 	}
+	common.Unrouted(e, "/wms", a.refuse)
 }
 
 // serve dispatches a request. Errors are written in the way that the request
@@ -56,6 +58,16 @@ func (a *API) serve(c echo.Context) error {
 		return a.writeException(c, p, v, err)
 	}
 	return nil
+}
+
+// refuse reports a method that is not offered, in the form of the request's version.
+func (a *API) refuse(c echo.Context, status int) error {
+	p := params(common.ParseKVP(c.Request().URL.RawQuery))
+	v, err := p.version()
+	if err == nil {
+		err = &exception{"OperationNotSupported", fmt.Sprintf("%s is not offered; this is a Web Map Service: ask with GET", c.Request().Method), status}
+	}
+	return a.writeException(c, p, v, err)
 }
 
 func (a *API) dispatch(c echo.Context, p params, v version) error {

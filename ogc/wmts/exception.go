@@ -1,6 +1,7 @@
 package wmts
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -14,15 +15,17 @@ import (
 	"scarp/tiles"
 )
 
-// exception is an error with the code and the locator of OWS Common 1.1.
+// exception is an error with the code and the locator of OWS Common 1.1. The
+// status is 0 where it follows from the code.
 type exception struct {
 	code, locator, text string
+	status              int
 }
 
 func (e *exception) Error() string { return e.text }
 
 func fault(code, locator, format string, args ...any) error {
-	return &exception{code, locator, fmt.Sprintf(format, args...)}
+	return &exception{code: code, locator: locator, text: fmt.Sprintf(format, args...)}
 }
 
 func invalid(locator, format string, args ...any) error {
@@ -57,7 +60,7 @@ func asException(err error, kvp bool) (exception, *common.Problem) {
 		case "MissingParameterValue", "VersionNegotiationFailed", "InvalidUpdateSequence":
 			status = http.StatusBadRequest
 		}
-		return *e, &common.Problem{Status: status}
+		return *e, &common.Problem{Status: cmp.Or(e.status, status)}
 	}
 	p := common.AsProblem(err)
 	out := exception{code: "InvalidParameterValue", text: p.Error()}

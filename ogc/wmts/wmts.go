@@ -4,6 +4,7 @@
 package wmts
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -48,7 +49,18 @@ func (a *API) Register(e *echo.Echo) error {
 		get(tile, false, a.resourceTile)
 		get(tile+"/:j/:i", false, a.resourceInfo)
 	}
+	common.Unrouted(e, "/wmts", a.refuse)
+	common.Unrouted(e, "/wmts/*", a.refuse)
 	return nil
+}
+
+// refuse reports an address that there is not, or a method that is not offered.
+func (a *API) refuse(c echo.Context, status int) error {
+	e := &exception{code: "NoApplicableCode", text: fmt.Sprintf("there is no %s; the addresses of tiles are in %s/wmts/1.0.0/WMTSCapabilities.xml", common.Quote(c.Request().URL.Path), a.Site.Base(c)), status: status}
+	if status == http.StatusMethodNotAllowed {
+		e.code, e.text = "OperationNotSupported", fmt.Sprintf("%s is not offered; this is a Web Map Tile Service: ask with GET", c.Request().Method)
+	}
+	return a.writeException(c, e, false)
 }
 
 // serve answers key-value pairs.
