@@ -127,6 +127,8 @@ func TestWMSExceptions(t *testing.T) {
 		map130 + "&TRANSPARENT=perhaps":                                                    "TRANSPARENT=",
 		map130 + "&BGCOLOR=sky":                                                            "BGCOLOR=",
 		map130 + "&MODEL=none":                                                             "bbunet, small",
+		map130 + "&TIME=yesterday":                                                         `code="InvalidDimensionValue"`,
+		map111 + "&time=yesterday":                                                         `code="InvalidDimensionValue"`,
 		map130 + "&THRESHOLD=2":                                                            "THRESHOLD=",
 		replaced(info, "&I=1", "&I=200"):                                                   `code="InvalidPoint"`,
 		replaced(info, "&I=1", ""):                                                         `code="InvalidPoint"`,

@@ -215,7 +215,8 @@ func everywhere(all []common.Collection) [4]float64 {
 }
 
 // place gives a layer its boxes: in each CRS in the axis order of the version.
-func (a *API) place(l *layerDoc, v version, codes []int, b [4]float64) {
+func (a *API) place(l *layerDoc, v version, codes []int, bounds [4]float64) {
+	b := decimals(bounds)
 	if v == v111 {
 		l.LatLon = &latLonBox{b[0], b[1], b[2], b[3]}
 	} else {
@@ -223,10 +224,11 @@ func (a *API) place(l *layerDoc, v version, codes []int, b [4]float64) {
 		l.Boxes = append(l.Boxes, boxDoc{CRS: "CRS:84", MinX: b[0], MinY: b[1], MaxX: b[2], MaxY: b[3]})
 	}
 	for _, code := range codes {
-		x, ok := a.capabilities.boxes.in(code, b)
+		box, ok := a.capabilities.boxes.in(code, bounds)
 		if !ok {
 			continue
 		}
+		x := decimals(box)
 		name := "EPSG:" + strconv.Itoa(code)
 		switch {
 		case v == v111:

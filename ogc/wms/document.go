@@ -2,6 +2,7 @@ package wms
 
 import (
 	"encoding/xml"
+	"strconv"
 
 	"scarp/ogc/common"
 	"scarp/ogc/pointinfo"
@@ -82,24 +83,24 @@ type (
 		Layers     []layerDoc     `xml:"Layer,omitempty"`
 	}
 	geographicBox struct {
-		West  float64 `xml:"westBoundLongitude"`
-		East  float64 `xml:"eastBoundLongitude"`
-		South float64 `xml:"southBoundLatitude"`
-		North float64 `xml:"northBoundLatitude"`
+		West  decimal `xml:"westBoundLongitude"`
+		East  decimal `xml:"eastBoundLongitude"`
+		South decimal `xml:"southBoundLatitude"`
+		North decimal `xml:"northBoundLatitude"`
 	}
 	latLonBox struct {
-		MinX float64 `xml:"minx,attr"`
-		MinY float64 `xml:"miny,attr"`
-		MaxX float64 `xml:"maxx,attr"`
-		MaxY float64 `xml:"maxy,attr"`
+		MinX decimal `xml:"minx,attr"`
+		MinY decimal `xml:"miny,attr"`
+		MaxX decimal `xml:"maxx,attr"`
+		MaxY decimal `xml:"maxy,attr"`
 	}
 	boxDoc struct {
 		CRS  string  `xml:"CRS,attr,omitempty"`
 		SRS  string  `xml:"SRS,attr,omitempty"`
-		MinX float64 `xml:"minx,attr"`
-		MinY float64 `xml:"miny,attr"`
-		MaxX float64 `xml:"maxx,attr"`
-		MaxY float64 `xml:"maxy,attr"`
+		MinX decimal `xml:"minx,attr"`
+		MinY decimal `xml:"miny,attr"`
+		MaxX decimal `xml:"maxx,attr"`
+		MaxY decimal `xml:"maxy,attr"`
 	}
 	// In 1.1.1 a dimension's values stand in an Extent of their own.
 	dimensionDoc struct {
@@ -132,6 +133,18 @@ type (
 		Online onlineDoc `xml:"OnlineResource"`
 	}
 )
+
+// decimal is a number without an exponent: clients copy boxes into addresses as
+// they are, where the + of one would be a blank.
+type decimal float64
+
+func (d decimal) MarshalText() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(d), 'f', -1, 64), nil
+}
+
+func decimals(b [4]float64) [4]decimal {
+	return [4]decimal{decimal(b[0]), decimal(b[1]), decimal(b[2]), decimal(b[3])}
+}
 
 const xlink = "http://www.w3.org/1999/xlink"
 

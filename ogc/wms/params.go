@@ -13,15 +13,17 @@ import (
 type params map[string]string
 
 // version negotiates: capabilities go down to the nearest version below the
-// asked one; other requests must name one that is spoken, or show by CRS or
+// asked one, and without one are those of the highest that has the request's
+// name; other requests must name one that is spoken, or show by CRS or
 // SRS which they mean.
 func (p params) version() (version, error) {
 	s := p["VERSION"]
 	if s == "" {
 		s = p["WMTVER"]
 	}
-	if strings.EqualFold(p["REQUEST"], "GetCapabilities") || strings.EqualFold(p["REQUEST"], "capabilities") {
-		if n, ok := versionNumber(s); ok && n < 10300 {
+	before := strings.EqualFold(p["REQUEST"], "capabilities") // its name in 1.0, which 1.1.1 still has
+	if before || strings.EqualFold(p["REQUEST"], "GetCapabilities") {
+		if n, ok := versionNumber(s); ok && n < 10300 || before && s == "" {
 			return v111, nil
 		}
 		return v130, nil
