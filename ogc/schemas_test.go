@@ -10,6 +10,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"scarp/ogc"
+	"scarp/ogc/common"
 )
 
 // validate reads documents, by the names of their files, and the folder that
@@ -62,10 +65,31 @@ func TestXMLIsValidByTheOGCsSchemas(t *testing.T) {
 		"wmts contents":            {"wmts/1.0/wmtsGetCapabilities_response.xsd", http.MethodGet, "/wmts?service=WMTS&request=GetCapabilities&sections=Contents"},
 		"wmts layer":               {"ows/1.1.0/owsExceptionReport.xsd", http.MethodGet, replaced(wmtsTile, "atsuma-2018_mask", "%3Cnone%3E")},
 		"wmts version":             {"ows/1.1.0/owsExceptionReport.xsd", http.MethodGet, "/wmts?service=WMTS&request=GetCapabilities&acceptversions=9.9.9"},
+		"wms-1.3.0 method":         {"wms/1.3.0/exceptions_1_3_0.xsd", http.MethodPost, "/wms"},
+		"wms-1.1.1 method":         {"wms/1.1.1/exception_1_1_1.dtd", http.MethodPost, "/wms?version=1.1.1"},
+		"wmts method":              {"ows/1.1.0/owsExceptionReport.xsd", http.MethodPost, "/wmts"},
+		"wmts address":             {"ows/1.1.0/owsExceptionReport.xsd", http.MethodGet, "/wmts/1.0.0/foo"},
 		"wmts layer of a resource": {"ows/1.1.0/owsExceptionReport.xsd", http.MethodGet, replaced(wmtsRest, "atsuma-2018_mask", "none") + ".png"},
 	} {
 		want[name] = tt.schema
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text(t, s.ask(tt.method, tt.target, ""))), 0o644))
+	}
+	// A server that says nothing of who runs it and has no events yet, and one with an address for everything.
+	bare := newServer(t, func(d *ogc.Deps) { d.Contact = common.Contact{} })
+	require.NoError(t, bare.store.DeleteEvent(t.Context(), "atsuma-2018"))
+	require.NoError(t, bare.store.DeleteEvent(t.Context(), "away"))
+	full := newServer(t, func(d *ogc.Deps) {
+		d.Title, d.Contact = "Slides & <slopes>", common.Contact{URL: "https://office.example/?a=b&c=d"}
+	})
+	for of, s := range map[string]*server{"bare": bare, "full": full} {
+		for name, tt := range map[string]struct{ schema, target string }{
+			"wms-1.3.0": {"wms/1.3.0/capabilities_1_3_0.xsd", "/wms?service=WMS&request=GetCapabilities&version=1.3.0"},
+			"wms-1.1.1": {"wms/1.1.1/capabilities_1_1_1.dtd", "/wms?service=WMS&request=GetCapabilities&version=1.1.1"},
+			"wmts":      {"wmts/1.0/wmtsGetCapabilities_response.xsd", "/wmts?service=WMTS&request=GetCapabilities"},
+		} {
+			want[name+" "+of] = tt.schema
+			require.NoError(t, os.WriteFile(filepath.Join(folder, name+" "+of), []byte(text(t, s.get(tt.target))), 0o644))
+		}
 	}
 	script := filepath.Join(t.TempDir(), "validate.py")
 	require.NoError(t, os.WriteFile(script, []byte(validate), 0o644))
