@@ -46,6 +46,11 @@ func TestWMS111GetCapabilities(t *testing.T) {
 			require.Equal(t, []any{"1.1.1", xml.Name{Local: "WMT_MS_Capabilities"}}, []any{answer.Version, answer.XMLName})
 		})
 	}
+	t.Run("wms:wmsops-getcapabilities-params-version-2", func(t *testing.T) {
+		var other wmsDoc
+		require.NoError(t, xml.Unmarshal(requireAnswered(t, s, request+"&WmTvEr=1.3.0", "text/xml"), &other))
+		require.Equal(t, "1.3.0", other.Version)
+	})
 	for name, tt := range map[string]struct{ sequence, code string }{
 		"wms:wmsops-getcapabilities-params-updatesequence-2": {doc.UpdateSequence, "CurrentUpdateSequence"},
 		"wms:wmsops-getcapabilities-params-updatesequence-6": {doc.UpdateSequence + "0", "InvalidUpdateSequence"},
