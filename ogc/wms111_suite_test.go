@@ -27,18 +27,19 @@ func TestWMS111GetCapabilities(t *testing.T) {
 	require.NotEmpty(t, doc.UpdateSequence)
 	const request = "/wms?ReQuEsT=GetCapabilities&SeRvIcE=WMS"
 	for name, target := range map[string]string{
-		"wms:basic_elements-version-negotiation-2":                request + "&VeRsIoN=1.1.1",
-		"wms:basic_elements-version-negotiation-4":                request + "&VeRsIoN=0.0.0",
-		"wms:basic_elements-param_rules-order_and_case-3":         request + "&VeRsIoN=1.1.1&BoGuS=ignored",
-		"wms:wmsops-getcapabilities-params-version-1":             request + "&WmTvEr=1.1.1",
-		"wms:wmsops-getcapabilities-params-version-3":             request + "&VeRsIoN=1.1.1&WmTvEr=0.0.0",
-		"wms:wmsops-getcapabilities-params-version-4":             request + "&VeRsIoN=1.1.1&WmTvEr=100.0.0",
-		"wms:wmsops-getcapabilities-params-version-5":             request + "&WmTvEr=0.0.0&VeRsIoN=1.1.1",
-		"wms:wmsops-getcapabilities-params-version-6":             request + "&WmTvEr=100.0.0&VeRsIoN=1.1.1",
-		"wms:wmsops-getcapabilities-params-request-1":             "/wms?SeRvIcE=WMS&ReQuEsT=capabilities",
-		"wms:wmsops-getcapabilities-params-updatesequence-5":      request + "&VeRsIoN=1.1.1&UpDaTeSeQuEnCe=0",
-		"wms:wmsops-getcapabilities-response-1":                   request + "&VeRsIoN=1.1.1",
-		"wms:wmsops-getcapabilities-params-request-1 and version": "/wms?SeRvIcE=WMS&ReQuEsT=capabilities&WmTvEr=1.0.0",
+		"wms:basic_elements-version-negotiation-2":                  request + "&VeRsIoN=1.1.1",
+		"wms:basic_elements-version-negotiation-4":                  request + "&VeRsIoN=0.0.0",
+		"wms:basic_elements-param_rules-order_and_case-3":           request + "&VeRsIoN=1.1.1&BoGuS=ignored",
+		"wms:wmsops-getcapabilities-params-version-1":               request + "&WmTvEr=1.1.1",
+		"wms:wmsops-getcapabilities-params-version-3":               request + "&VeRsIoN=1.1.1&WmTvEr=0.0.0",
+		"wms:wmsops-getcapabilities-params-version-4":               request + "&VeRsIoN=1.1.1&WmTvEr=100.0.0",
+		"wms:wmsops-getcapabilities-params-version-5":               request + "&WmTvEr=0.0.0&VeRsIoN=1.1.1",
+		"wms:wmsops-getcapabilities-params-version-6":               request + "&WmTvEr=100.0.0&VeRsIoN=1.1.1",
+		"wms:wmsops-getcapabilities-params-request-1":               "/wms?SeRvIcE=WMS&ReQuEsT=capabilities&WmTvEr=1.1.1",
+		"wms:wmsops-getcapabilities-params-updatesequence-5":        request + "&VeRsIoN=1.1.1&UpDaTeSeQuEnCe=0",
+		"wms:wmsops-getcapabilities-response-1":                     request + "&VeRsIoN=1.1.1",
+		"wms:wmsops-getcapabilities-params-request-1 of 1.0.0":      "/wms?SeRvIcE=WMS&ReQuEsT=capabilities&WmTvEr=1.0.0",
+		"wms:wmsops-getcapabilities-params-request-1 of no version": "/wms?SeRvIcE=WMS&ReQuEsT=capabilities",
 	} {
 		t.Run(name, func(t *testing.T) {
 			var answer wmsDoc
