@@ -15,7 +15,7 @@ import (
 
 // The names of the cases below are those of the tests of the OGC's suite for WMTS
 // 1.0.0 (opengeospatial/ets-wmts10) without what they all begin with, which is
-// Server.KVP.GET. What stands behind a blank says which of several requests of a
+// Server.KVP.GET, or Server.RESTful where a test says so. What stands behind a blank says which of several requests of a
 // test it is. XML.Well.Formed, SchemaReferenced and SchemaValid of
 // GetCapabilities.Response are in TestXMLIsValidByTheOGCsSchemas, what goes through
 // all layers, formats and matrix sets in TestWMTSGivesWhatItOffers.
@@ -69,6 +69,52 @@ func TestWMTSSuiteExceptions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := s.get(tt.target)
 			require.Equal(t, http.StatusBadRequest, r.StatusCode)
+			code, locator, _ := owsException(t, r)
+			require.Equal(t, []string{tt.code, tt.locator}, []string{code, locator})
+		})
+	}
+}
+
+// What there is not as a resource is 404, with the same report: the suite's tests
+// that begin with Server.RESTful, which want any status of an error.
+func TestWMTSSuiteResourceExceptions(t *testing.T) {
+	s := newServer(t)
+	type refusal struct{ target, code, locator string }
+	cases := map[string]refusal{
+		"InvalidQueryString":                       {"/wmts/1.0.0/BOGUS.xml", "NoApplicableCode", ""},
+		"GetTile.Missing Format":                   {wmtsRest, "InvalidParameterValue", "format"},
+		"GetTile.Invalid.Tile.Format":              {wmtsRest + ".gif", "InvalidParameterValue", "format"},
+		"GetFeatureInfo.Missing J":                 {wmtsRest + "//2.json", "InvalidParameterValue", "J"},
+		"GetFeatureInfo.Missing I":                 {wmtsRest + "/2/.json", "InvalidParameterValue", "I"},
+		"GetFeatureInfo.Missing InfoFormat":        {wmtsRest + "/2/2", "InvalidParameterValue", "InfoFormat"},
+		"GetFeatureInfo.Invalid.InfoFormat":        {wmtsRest + "/2/2.xls", "InvalidParameterValue", "InfoFormat"},
+		"GetFeatureInfo.Invalid.Pixel.Row.J":       {wmtsRest + "/256/2.json", "PointIJOutOfRange", "J"},
+		"GetFeatureInfo.Invalid.Pixel.Col.I":       {wmtsRest + "/2/256.json", "PointIJOutOfRange", "I"},
+		"GetFeatureInfo.Invalid.Pixel.Col.I below": {wmtsRest + "/2/-1.json", "PointIJOutOfRange", "I"},
+	}
+	for operation, rest := range map[string]string{"GetTile": ".png", "GetFeatureInfo": "/2/3.json"} {
+		at := func(pairs ...string) string { return replaced(wmtsRest, pairs...) + rest }
+		for name, tt := range map[string]refusal{
+			"Missing Style":                        {at("/default/", "//"), "InvalidParameterValue", "style"},
+			"Missing TileMatrixSet":                {at("/WebMercatorQuad/", "//"), "InvalidParameterValue", "TileMatrixSet"},
+			"Missing TileMatrix":                   {at("/1/0/1", "//0/1"), "InvalidParameterValue", "TileMatrix"},
+			"Missing TileRow":                      {at("/1/0/1", "/1//1"), "InvalidParameterValue", "TileRow"},
+			"Missing TileCol":                      {at("/1/0/1", "/1/0/"), "InvalidParameterValue", "TileCol"},
+			"Invalid.Layer":                        {at("atsuma-2018_mask", "bogus"), "InvalidParameterValue", "layer"},
+			"Invalid.Tile.Style":                   {at("/default/", "/bogus/"), "InvalidParameterValue", "style"},
+			"Invalid.TileMatrixSet":                {at("WebMercatorQuad", "bogus"), "InvalidParameterValue", "TileMatrixSet"},
+			"Invalid.TileMatrix":                   {at("/1/0/1", "/99/0/1"), "InvalidParameterValue", "TileMatrix"},
+			"Invalid.Tile.Row.TileMatrixSetLimits": {at("/1/0/1", "/1/1/1"), "TileOutOfRange", "TileRow"},
+			"Invalid.Tile.Col.TileMatrixSetLimits": {at("/1/0/1", "/1/0/0"), "TileOutOfRange", "TileCol"},
+			"Invalid.SampleDimension.Value":        {at("/all/", "/BOGUS/"), "InvalidParameterValue", "Time"},
+		} {
+			cases[operation+"."+name] = tt
+		}
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := s.get(tt.target)
+			require.Equal(t, http.StatusNotFound, r.StatusCode)
 			code, locator, _ := owsException(t, r)
 			require.Equal(t, []string{tt.code, tt.locator}, []string{code, locator})
 		})
@@ -314,5 +360,12 @@ func TestWMTSSuiteSampleDimension(t *testing.T) {
 			requireAnswered(t, s, replaced(tile, "GetTile", "GetFeatureInfo")+"&infoformat=text/plain&i=1&j=2"+tt.query, "text/plain")
 			require.Equal(t, tt.want, s.renderer.LastPoint().During, "GetFeatureInfo")
 		})
+	}
+	for name, want := range map[string]tiles.Span{"default": {}, "current": {From: last, To: last}} {
+		rest := replaced(wmtsRest, "atsuma-2018", "series", "/all/", "/"+name+"/")
+		requireAnswered(t, s, rest+".png", "image/png")
+		require.Equal(t, want, s.renderer.LastTile().During, "Server.RESTful.GetTile, %s", name)
+		requireAnswered(t, s, rest+"/2/3.json", "application/json")
+		require.Equal(t, want, s.renderer.LastPoint().During, "Server.RESTful.GetFeatureInfo, %s", name)
 	}
 }

@@ -81,29 +81,6 @@ func TestWMTSExceptions(t *testing.T) {
 	}
 }
 
-// What is not there as a resource is 404, with the same report (Server.RESTful.*).
-func TestWMTSResourceExceptions(t *testing.T) {
-	s := newServer(t)
-	for target, want := range map[string][2]string{
-		replaced(wmtsRest, "atsuma-2018_mask", "bogus") + ".png": {"InvalidParameterValue", "layer"},
-		replaced(wmtsRest, "/default/", "/bogus/") + ".png":      {"InvalidParameterValue", "style"},
-		replaced(wmtsRest, "/all/", "/never/") + ".png":          {"InvalidParameterValue", "Time"},
-		replaced(wmtsRest, "WebMercatorQuad", "bogus") + ".png":  {"InvalidParameterValue", "TileMatrixSet"},
-		replaced(wmtsRest, "/1/0/1", "/99/0/1") + ".png":         {"InvalidParameterValue", "TileMatrix"},
-		replaced(wmtsRest, "/1/0/1", "/1/1/1") + ".png":          {"TileOutOfRange", "TileRow"},
-		replaced(wmtsRest, "/1/0/1", "/1/0/0") + ".png":          {"TileOutOfRange", "TileCol"},
-		wmtsRest + ".gif":        {"InvalidParameterValue", "format"},
-		wmtsRest:                 {"InvalidParameterValue", "format"},
-		wmtsRest + "/2/256.json": {"PointIJOutOfRange", "I"},
-		wmtsRest + "/2/2.xls":    {"InvalidParameterValue", "InfoFormat"},
-	} {
-		r := s.get(target)
-		require.Equal(t, http.StatusNotFound, r.StatusCode, target)
-		code, locator, _ := owsException(t, r)
-		require.Equal(t, want, [2]string{code, locator}, target)
-	}
-}
-
 // What no route answers below /wmts is refused with the same report: an address
 // that there is not, and a method that is not offered.
 func TestWMTSUnknownAddressesAndMethods(t *testing.T) {

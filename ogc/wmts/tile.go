@@ -75,7 +75,10 @@ func (p params) address() (address, error) {
 
 // resourceTile answers for an address in the path; the column ends in the format.
 func (a *API) resourceTile(c echo.Context) error {
-	at := pathAddress(c)
+	at, err := pathAddress(c)
+	if err != nil {
+		return err
+	}
 	col, extension, _ := strings.Cut(at.col, ".")
 	at.col, at.format = col, mediaType(extension)
 	if at.format == "" {
@@ -84,10 +87,16 @@ func (a *API) resourceTile(c echo.Context) error {
 	return a.writeTile(c, at)
 }
 
-func pathAddress(c echo.Context) address {
+// pathAddress reads an address in the path. A style that is left empty there is
+// missing: the default one has the name default.
+func pathAddress(c echo.Context) (address, error) {
 	q := params(common.ParseKVP(c.Request().URL.RawQuery))
-	return address{layer: param(c, "layer"), style: param(c, "style"), set: param(c, "tms"), matrix: param(c, "matrix"), row: param(c, "row"), col: param(c, "col"),
+	at := address{layer: param(c, "layer"), style: param(c, "style"), set: param(c, "tms"), matrix: param(c, "matrix"), row: param(c, "row"), col: param(c, "col"),
 		time: param(c, "time"), model: q["MODEL"], run: q["RUN"], threshold: q["THRESHOLD"]}
+	if at.style == "" {
+		return at, invalid("style", "the address has no style; write default for the usual one")
+	}
+	return at, nil
 }
 
 // param returns a part of the path. Clients escape what need not be (OpenLayers
@@ -216,7 +225,10 @@ func (a *API) getFeatureInfo(c echo.Context, p params) error {
 
 // resourceInfo answers for an address in the path; the pixel's column ends in the format.
 func (a *API) resourceInfo(c echo.Context) error {
-	at := pathAddress(c)
+	at, err := pathAddress(c)
+	if err != nil {
+		return err
+	}
 	at.format = common.PNG.MediaType()
 	i, extension, _ := strings.Cut(c.Param("i"), ".")
 	format := map[string]string{"txt": "text/plain", "json": "application/json", "geojson": "application/json", "html": "text/html", "xml": "text/xml", "gml": "application/vnd.ogc.gml"}[strings.ToLower(extension)]
