@@ -48,10 +48,12 @@ test: test-dependencies build build/clients/installed
 	$(TEST_ENVIRONMENT) go test -race -timeout 30m ./...
 	@$(MAKE) --no-print-directory test-models
 
-# OWSLib as it is now: Debian's can't execute processes.
-build/clients/installed: scripts/clients-requirements.txt
+# OWSLib as it is now: Debian's can't execute processes. Of MapProxy only the
+# OGC's schemas are wanted, which it brings along.
+build/clients/installed: scripts/clients-requirements.txt scripts/schemas-requirements.txt
 	python3 -m venv build/clients
 	build/clients/bin/pip install --quiet --disable-pip-version-check -r scripts/clients-requirements.txt
+	build/clients/bin/pip install --quiet --disable-pip-version-check --no-deps -r scripts/schemas-requirements.txt
 	@touch $@
 
 # Without the race detector and without the parts that take long.
