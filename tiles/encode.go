@@ -24,7 +24,11 @@ const (
 	formatWebP = "image/webp"
 	formatTIFF = "image/tiff"
 	formatMVT  = "application/vnd.mapbox-vector-tile"
+	formatJSON = "application/geo+json"
 )
+
+// isVector says whether a tile in the format is drawn by whoever shows it.
+func isVector(format string) bool { return format == formatMVT || format == formatJSON }
 
 const jpegQuality, webpQuality = 86, 84
 

@@ -176,8 +176,8 @@ func (e *Engine) resolve(ctx context.Context, r request) (drawing, error) {
 	if d.style, err = e.styles.find(r.layer, r.style); err != nil {
 		return d, err
 	}
-	if r.layer == Landslides && r.format == formatMVT {
-		d.finish.format = formatMVT
+	if r.layer == Landslides && isVector(r.format) {
+		d.finish.format = r.format
 	} else if d.finish.format, err = e.encoder.check(r.format); err != nil {
 		return d, err
 	}
@@ -227,19 +227,10 @@ func (e *Engine) source(ctx context.Context, event string, layer Layer, during S
 // Render draws a view, or finds it in the cache where it is to be kept.
 func (e *Engine) Render(ctx context.Context, v View) (out Rendered, err error) {
 	defer e.observe(Observation{Layer: v.Layer}, time.Now(), &out, &err)
-	f := frame{epsg: v.EPSG, bbox: v.BBox, width: v.Width, height: v.Height}
-	if err := e.checkFrame(f); err != nil {
-		return Rendered{}, err
-	}
-	d, err := e.resolve(ctx, request{v.Event, v.Layer, v.Model, v.Style, v.Run, v.Format, v.Threshold, v.During})
+	d, err := e.prepare(ctx, v)
 	if err != nil {
 		return Rendered{}, err
 	}
-	if d.finish.format == formatMVT {
-		return Rendered{}, fmt.Errorf("%w %q; vector tiles come from tile matrix sets only, pictures as %v", ErrUnknownFormat, v.Format, e.Formats())
-	}
-	d.finish.frame, d.finish.transparent, d.finish.background = f, v.Transparent, opaque(v.Background)
-	d.finish.bytes = v.Bytes
 	defer func() { out.Quality = d.quality() }()
 	if v.Keep {
 		return e.keepView(ctx, d, v)
@@ -249,6 +240,31 @@ func (e *Engine) Render(ctx context.Context, v View) (out Rendered, err error) {
 		return Rendered{}, err
 	}
 	return newRendered(data, d.finish.format, complete), nil
+}
+
+// Check says whether a view can be drawn, without drawing it: the error is what
+// Render would give before it starts.
+func (e *Engine) Check(ctx context.Context, v View) error {
+	_, err := e.prepare(ctx, v)
+	return err
+}
+
+// prepare makes a drawing of a view.
+func (e *Engine) prepare(ctx context.Context, v View) (drawing, error) {
+	f := frame{epsg: v.EPSG, bbox: v.BBox, width: v.Width, height: v.Height}
+	if err := e.checkFrame(f); err != nil {
+		return drawing{}, err
+	}
+	d, err := e.resolve(ctx, request{v.Event, v.Layer, v.Model, v.Style, v.Run, v.Format, v.Threshold, v.During})
+	if err != nil {
+		return drawing{}, err
+	}
+	if isVector(d.finish.format) {
+		return drawing{}, fmt.Errorf("%w %q; vector tiles come from tile matrix sets only, pictures as %v", ErrUnknownFormat, v.Format, e.Formats())
+	}
+	d.finish.frame, d.finish.transparent, d.finish.background = f, v.Transparent, opaque(v.Background)
+	d.finish.bytes = v.Bytes
+	return d, nil
 }
 
 // checkFrame refuses frames that can't be drawn.

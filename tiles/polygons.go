@@ -26,7 +26,12 @@ func (e *Engine) drawLandslides(ctx context.Context, d drawing, l *lattice) (dat
 	f, ink := l.frame, d.style.Polygons
 	fill := vector.NewRasterizer(f.width, f.height)
 	line := vector.NewRasterizer(f.width, f.height)
-	err = e.largest(ctx, d, f, 8, int(float64(f.width*f.height)/pixelsEach), func(_ *store.Landslide, p orb.Polygon) {
+	const margin = 8
+	err = e.largest(ctx, d, f, margin, int(float64(f.width*f.height)/pixelsEach), func(_ *store.Landslide, whole orb.Polygon) {
+		p := f.clip(whole, margin)
+		if len(p) == 0 {
+			return
+		}
 		b := p.Bound()
 		if max(b.Max[0]-b.Min[0], b.Max[1]-b.Min[1]) < speck {
 			addPath(line, square(b.Center(), speck), orb.CCW)

@@ -18,9 +18,9 @@ const (
 	pageSize = 2000
 )
 
-// largest calls visit for the largest landslides of a run that show in a frame, at
-// most so many, the largest first, with their polygons in pixels of the frame,
-// clipped to it with a margin.
+// largest calls visit for the largest landslides of a run around a frame, at
+// most so many, the largest first, with their whole polygons in pixels of the
+// frame. A polygon may lie beside the frame: [frame.clip] says what of it shows.
 func (e *Engine) largest(ctx context.Context, d drawing, f frame, margin float64, most int, visit func(*store.Landslide, orb.Polygon)) error {
 	if d.run == "" || e.deps.Store == nil {
 		return nil
@@ -45,7 +45,7 @@ func (e *Engine) largest(ctx context.Context, d drawing, f frame, margin float64
 			return fmt.Errorf("read landslides of run %s: %w", d.run, err)
 		}
 		for i := range page.Landslides {
-			if s := f.shape(project, page.Landslides[i].Geometry, margin); len(s) > 0 {
+			if s := f.shape(project, page.Landslides[i].Geometry); len(s) > 0 {
 				visit(&page.Landslides[i], s)
 			}
 		}
@@ -57,14 +57,18 @@ func (e *Engine) largest(ctx context.Context, d drawing, f frame, margin float64
 	return nil
 }
 
-// shape projects a polygon into pixels of the frame and clips it; nil is nothing to see.
-func (f frame) shape(project *projection, p orb.Polygon, margin float64) orb.Polygon {
+// shape projects a polygon into pixels of the frame; nil is a polygon that has no place there.
+func (f frame) shape(project *projection, p orb.Polygon) orb.Polygon {
 	dx, dy := f.pixel()
 	period := project.period()
 	middle := (f.bbox[0] + f.bbox[2]) / 2
+	if len(p) == 0 || len(p[0]) == 0 {
+		return nil
+	}
 	out := make(orb.Polygon, 0, len(p))
 	for _, ring := range p {
 		if len(ring) == 0 {
+			out = append(out, nil)
 			continue
 		}
 		x, y, ok := make([]float64, len(ring)), make([]float64, len(ring)), make([]bool, len(ring))
@@ -89,14 +93,17 @@ func (f frame) shape(project *projection, p orb.Polygon, margin float64) orb.Pol
 		}
 		out = append(out, r)
 	}
-	if len(out) == 0 {
-		return nil
-	}
+	return out
+}
+
+// clip cuts a polygon in pixels to the frame with a margin, using its memory;
+// what is empty does not show.
+func (f frame) clip(p orb.Polygon, margin float64) orb.Polygon {
 	bound := orb.Bound{Min: orb.Point{-margin, -margin}, Max: orb.Point{float64(f.width) + margin, float64(f.height) + margin}}
-	if in := out.Bound(); bound.Contains(in.Min) && bound.Contains(in.Max) {
-		return out
+	if in := p.Bound(); bound.Contains(in.Min) && bound.Contains(in.Max) {
+		return p
 	}
-	return clip.Polygon(bound, out)
+	return clip.Polygon(bound, p)
 }
 
 // lonLatBox returns the box in degrees (west > east across the antimeridian)

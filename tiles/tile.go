@@ -12,7 +12,7 @@ import (
 )
 
 // keyVersion is part of the keys of tiles: raise it when the same request draws differently.
-const keyVersion = "v1"
+const keyVersion = "v2"
 
 // Tile draws a tile, or finds it in the cache.
 func (e *Engine) Tile(ctx context.Context, t Tile) (out Rendered, err error) {
@@ -52,20 +52,21 @@ func (e *Engine) Tile(ctx context.Context, t Tile) (out Rendered, err error) {
 
 // drawTile draws a tile and keeps it if it is complete.
 func (e *Engine) drawTile(ctx context.Context, d drawing, t Tile, key string) (Rendered, error) {
-	var r Rendered
-	if d.finish.format == formatMVT {
-		data, err := e.vectorTile(ctx, d)
-		if err != nil {
-			return Rendered{}, err
-		}
-		r = newRendered(data, formatMVT, true)
-	} else {
-		data, complete, err := e.draw(ctx, d)
-		if err != nil {
-			return Rendered{}, err
-		}
-		r = newRendered(data, d.finish.format, complete)
+	var data []byte
+	var err error
+	complete := true
+	switch d.finish.format {
+	case formatMVT:
+		data, err = e.vectorTile(ctx, d)
+	case formatJSON:
+		data, err = e.geoJSONTile(ctx, d)
+	default:
+		data, complete, err = e.draw(ctx, d)
 	}
+	if err != nil {
+		return Rendered{}, err
+	}
+	r := newRendered(data, d.finish.format, complete)
 	e.remember(ctx, key, r)
 	return r, nil
 }
@@ -114,6 +115,9 @@ func tileKey(d drawing, t Tile) string {
 	}
 	if d.layer == Landslides && !d.during.IsZero() { // for other layers the revision tells
 		k = append(append(append(append(k, stamp(d.during.From)...), ".."...), stamp(d.during.To)...), '/')
+	}
+	if d.finish.format == formatJSON { // its media type has a character that keys have not
+		return string(append(k, "geojson"...))
 	}
 	return string(append(k, d.finish.format[strings.LastIndexByte(d.finish.format, '/')+1:]...))
 }

@@ -87,7 +87,7 @@ type Tile struct {
 	Model, Style, Run string
 	MatrixSet         string // WebMercatorQuad, WorldCRS84Quad
 	Matrix, Row, Col  int
-	Format            string // media type; application/vnd.mapbox-vector-tile for Landslides
+	Format            string // media type; for Landslides application/vnd.mapbox-vector-tile and application/geo+json too
 	Scale             int    // 1: 256 px, 2: 512 px
 	// Threshold and During are those of a [View].
 	Threshold float64
@@ -154,6 +154,8 @@ type PointLandslide struct {
 type Renderer interface {
 	Render(ctx context.Context, v View) (Rendered, error)
 	Tile(ctx context.Context, t Tile) (Rendered, error)
+	// Check says whether Render would draw a view, without drawing it.
+	Check(ctx context.Context, v View) error
 	Point(ctx context.Context, q PointQuery) (PointInfo, error)
 	// Styles lists a layer's styles, the default first.
 	Styles(l Layer) []StyleInfo

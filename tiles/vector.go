@@ -1,10 +1,12 @@
 package tiles
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/mvt"
@@ -44,22 +46,22 @@ func (e *Engine) vectorTile(ctx context.Context, d drawing) ([]byte, error) {
 	}
 	defer leave()
 	layer := &mvt.Layer{Name: vectorLayer, Version: 2, Extent: extent}
-	specks := make(map[[2]int]*store.Landslide)
-	err = e.largest(ctx, d, f, vectorMargin, vectorMost, func(s *store.Landslide, p orb.Polygon) {
+	small := specks{}
+	err = e.largest(ctx, d, f, vectorMargin, vectorMost, func(s *store.Landslide, whole orb.Polygon) {
+		p := f.clip(whole, vectorMargin)
+		if len(p) == 0 {
+			return
+		}
 		if outline := vectorPolygon(p); outline != nil {
 			layer.Features = append(layer.Features, vectorFeature(s, outline))
 			return
 		}
-		at := p.Bound().Center()
-		cell := [2]int{int(math.Floor(at[0] / unitsPerPix)), int(math.Floor(at[1] / unitsPerPix))}
-		if there := specks[cell]; there == nil || s.Area > there.Area {
-			specks[cell] = s
-		}
+		small.add(s, p.Bound().Center())
 	})
 	if err != nil {
 		return nil, err
 	}
-	for cell, s := range specks {
+	for cell, s := range small {
 		x, y := float64(cell[0]*unitsPerPix), float64(cell[1]*unitsPerPix)
 		ring := square(orb.Point{x + unitsPerPix/2, y + unitsPerPix/2}, unitsPerPix)
 		layer.Features = append(layer.Features, vectorFeature(s, orb.Polygon{ring}))
@@ -67,13 +69,25 @@ func (e *Engine) vectorTile(ctx context.Context, d drawing) ([]byte, error) {
 	if len(layer.Features) == 0 {
 		return []byte{}, nil
 	}
-	slices.SortFunc(layer.Features, func(a, b *geojson.Feature) int { return int(a.ID.(int64) - b.ID.(int64)) })
+	slices.SortFunc(layer.Features, byID)
 	data, err := mvt.Marshal(mvt.Layers{layer})
 	if err != nil {
 		return nil, fmt.Errorf("encode vector tile: %w", err)
 	}
 	return data, nil
 }
+
+// specks are the landslides that are smaller than a pixel: the largest of each.
+type specks map[[2]int]*store.Landslide
+
+func (s specks) add(l *store.Landslide, at orb.Point) {
+	cell := [2]int{int(math.Floor(at[0] / unitsPerPix)), int(math.Floor(at[1] / unitsPerPix))}
+	if there := s[cell]; there == nil || l.Area > there.Area {
+		s[cell] = l
+	}
+}
+
+func byID(a, b *geojson.Feature) int { return cmp.Compare(a.ID.(int64), b.ID.(int64)) }
 
 // vectorPolygon simplifies a polygon and puts it on the tile's units, exterior
 // rings clockwise on screen as the specification wants. Nil is a polygon below a pixel.
@@ -129,11 +143,15 @@ func vectorFeature(s *store.Landslide, p orb.Polygon) *geojson.Feature {
 		"probability_mean": s.ProbMean, "probability_max": s.ProbMax,
 		"elevation_min_m": s.ElevMin, "elevation_max_m": s.ElevMax, "elevation_mean_m": s.ElevMean,
 		"slope_mean_deg": s.SlopeMean, "aspect_deg": s.Aspect, "cloud_adjacent": s.CloudAdjacent,
-		"pre_date": s.PreDate.Format("2006-01-02"), "post_date": s.PostDate.Format("2006-01-02"),
 		"model": s.Model, "model_version": s.ModelVersion,
 	}
 	if s.DeltaNDVI != nil {
 		f.Properties["delta_ndvi_mean"] = *s.DeltaNDVI
+	}
+	for name, date := range map[string]time.Time{"pre_date": s.PreDate, "post_date": s.PostDate} {
+		if !date.IsZero() { // nobody recorded it
+			f.Properties[name] = date.Format(time.DateOnly)
+		}
 	}
 	return f
 }

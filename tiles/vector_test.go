@@ -211,3 +211,130 @@ func TestLandslidesAreDrawn(t *testing.T) {
 	img = decode(t, r.Bytes)
 	assert.Zero(t, img.NRGBAAt(300, 100).A, "outline only")
 }
+
+// collection decodes a tile of GeoJSON.
+func (f *fixture) collection(t testing.TB, tile tiles.Tile) map[float64]*geojson.Feature {
+	t.Helper()
+	tile.Format = "application/geo+json"
+	r, err := f.Tile(t.Context(), tile)
+	require.NoError(t, err)
+	require.Equal(t, tile.Format, r.ContentType)
+	require.True(t, r.Complete)
+	c, err := geojson.UnmarshalFeatureCollection(r.Bytes)
+	require.NoError(t, err)
+	out := map[float64]*geojson.Feature{}
+	for _, v := range c.Features {
+		out[v.ID.(float64)] = v
+	}
+	require.Len(t, out, len(c.Features), "each landslide once")
+	return out
+}
+
+// A landslide is whole in every tile of GeoJSON that it touches, and in no other.
+func TestGeoJSONTilesHoldWholeLandslides(t *testing.T) {
+	f := newFixture(t, imagerytest.New(600, 600), nil)
+	f.publish(t, "run-1", [][][2]float64{circle(300, 300, 120), circle(300, 300, 30)}, [][][2]float64{circle(80, 500, 12)})
+	for _, set := range f.MatrixSets() {
+		t.Run(set.ID, func(t *testing.T) {
+			const z = 14
+			l := f.Limits(set, z, located{f.src}.Bounds())
+			seen := map[float64]*geojson.Feature{}
+			tilesOf := map[float64]int{}
+			for row := l.MinRow; row <= l.MaxRow; row++ {
+				for col := l.MinCol; col <= l.MaxCol; col++ {
+					tile := tiles.Tile{Event: "synthetic", Layer: tiles.Landslides, MatrixSet: set.ID, Matrix: z, Row: row, Col: col}
+					vectors := map[float64]*geojson.Feature{}
+					for _, v := range f.vectors(t, tile) {
+						vectors[v.Properties["id"].(float64)] = v
+					}
+					found := f.collection(t, tile)
+					for id, v := range vectors {
+						assert.Equal(t, inTile(v.Geometry.(orb.Polygon)) > 0, found[id] != nil, "%d/%d: landslide %g", row, col, id)
+					}
+					for id, v := range found {
+						require.Contains(t, vectors, id)
+						assert.Equal(t, vectors[id].Properties, v.Properties, "the same attributes in both formats")
+						if there := seen[id]; there != nil {
+							assert.Equal(t, there.Geometry, v.Geometry, "the same outline in every tile")
+						}
+						seen[id] = v
+						tilesOf[id]++
+					}
+				}
+			}
+			require.Len(t, seen, 2)
+			assert.Greater(t, tilesOf[1], 1, "more than one tile shows the large one")
+			for i, item := range f.store.items {
+				got := seen[float64(i+1)].Geometry.(orb.Polygon)
+				require.Len(t, got, len(item.Geometry), "holes too")
+				assert.InEpsilon(t, planar.Area(item.Geometry), planar.Area(got), 0.01)
+				assert.Equal(t, orb.CCW, got[0].Orientation(), "RFC 7946: anticlockwise")
+				if len(got) > 1 {
+					assert.Equal(t, orb.CW, got[1].Orientation())
+				}
+				for _, corner := range got[0] {
+					assert.Contains(t, item.Geometry[0], corner, "corners are the store's own")
+				}
+			}
+		})
+	}
+}
+
+// Zoomed out, a tile of GeoJSON has few corners, and of the landslides below a pixel one a pixel.
+func TestGeoJSONTilesAreGeneralized(t *testing.T) {
+	f := newFixture(t, imagerytest.New(600, 600), nil)
+	f.publish(t, "run-1", [][][2]float64{circle(300, 300, 120)}, [][][2]float64{circle(100, 100, 1)}, [][][2]float64{circle(102, 100, 1.5)})
+	near, far := f.collection(t, f.middle(t, tiles.Landslides, 12)), f.collection(t, f.middle(t, tiles.Landslides, 8))
+	assert.Len(t, near[1].Geometry.(orb.Polygon)[0], 49, "every corner shows")
+	require.Len(t, far, 2)
+	assert.Less(t, len(far[1].Geometry.(orb.Polygon)[0]), 40)
+	require.Contains(t, far, 3.0, "the larger of two in one pixel")
+	want, got := f.store.items[2].Geometry.Bound(), far[3].Geometry.(orb.Polygon)
+	assert.Len(t, got[0], 5, "the box around it")
+	assert.Equal(t, want, got.Bound())
+	assert.Equal(t, orb.CCW, got[0].Orientation())
+}
+
+func TestGeoJSONTilesAreKept(t *testing.T) {
+	f := newFixture(t, imagerytest.New(600, 600), nil)
+	tile := f.middle(t, tiles.Landslides, 13)
+	tile.Format = "application/geo+json"
+	first, err := f.Tile(t.Context(), tile)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"type": "FeatureCollection", "features": []}`, string(first.Bytes), "an empty one")
+	again, err := f.Tile(t.Context(), tile)
+	require.NoError(t, err)
+	assert.NotEqual(t, first.Tier, again.Tier, "from the cache")
+	first.Tier = again.Tier
+	assert.Equal(t, first, again)
+}
+
+// Attributes that nobody recorded are left out rather than made up.
+func TestUnknownDatesAreLeftOut(t *testing.T) {
+	f := newFixture(t, imagerytest.New(600, 600), nil)
+	f.publish(t, "run-1", [][][2]float64{circle(300, 300, 50)})
+	f.store.items[0].PreDate = time.Time{}
+	tile := f.middle(t, tiles.Landslides, 12)
+	assert.NotContains(t, f.vectors(t, tile)[0].Properties, "pre_date")
+	assert.Equal(t, "2024-06-09", f.vectors(t, tile)[0].Properties["post_date"])
+	assert.NotContains(t, f.collection(t, tile)[1].Properties, "pre_date")
+}
+
+// Check gives the errors of Render without drawing.
+func TestCheckedViewsCanBeDrawn(t *testing.T) {
+	f := newFixture(t, imagerytest.New(400, 400), nil)
+	v := native(f, tiles.Probability)
+	require.NoError(t, f.Check(t.Context(), v))
+	for name, change := range map[string]func(*tiles.View){
+		"style":  func(v *tiles.View) { v.Style = "no-such-style" },
+		"model":  func(v *tiles.View) { v.Model = "no-such-model" },
+		"format": func(v *tiles.View) { v.Layer, v.Format = tiles.Landslides, "application/geo+json" },
+		"size":   func(v *tiles.View) { v.Width = 0 },
+	} {
+		wrong := v
+		change(&wrong)
+		_, drawn := f.Render(t.Context(), wrong)
+		require.Error(t, drawn, name)
+		assert.EqualError(t, f.Check(t.Context(), wrong), drawn.Error(), name)
+	}
+}

@@ -147,6 +147,11 @@ func (r *Renderer) check(ctx context.Context, event, model, style string, l tile
 	return ctx.Err()
 }
 
+// Check implements [tiles.Renderer].
+func (r *Renderer) Check(ctx context.Context, v tiles.View) error {
+	return r.check(ctx, v.Event, v.Model, v.Style, v.Layer)
+}
+
 // Render implements [tiles.Renderer].
 func (r *Renderer) Render(ctx context.Context, v tiles.View) (tiles.Rendered, error) {
 	r.mu.Lock()
@@ -192,6 +197,9 @@ func (r *Renderer) Tile(ctx context.Context, t tiles.Tile) (tiles.Rendered, erro
 	}
 	if t.Format == "application/vnd.mapbox-vector-tile" {
 		return r.rendered([]byte{0x1a, 0x00}, t.Format), nil
+	}
+	if t.Format == "application/geo+json" {
+		return r.rendered([]byte(`{"type":"FeatureCollection","features":[]}`), t.Format), nil
 	}
 	side := 256 * t.Scale
 	img := image.NewNRGBA(image.Rect(0, 0, side, side))
