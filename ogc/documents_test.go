@@ -193,7 +193,7 @@ func TestAnswersFollowTheOpenAPIDocument(t *testing.T) {
 	for _, kind := range []string{"application/geo+json", "application/vnd.ogc.fg+json", "application/schema+json", "application/vnd.mapbox.tile+json", "application/vnd.oai.openapi+json"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.JSONBodyDecoder)
 	}
-	for _, kind := range []string{"application/geo+json-seq", "text/csv", "application/geopackage+sqlite3", "application/flatgeobuf", "application/vnd.apache.parquet",
+	for _, kind := range []string{"application/geo+json-seq", "text/csv", "text/html", "application/geopackage+sqlite3", "application/flatgeobuf", "application/vnd.apache.parquet",
 		"image/tiff", "image/png", "application/vnd.mapbox-vector-tile", "text/xml", "application/xml", "application/vnd.ogc.wms_xml", "application/vnd.ogc.se_xml"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
 	}
@@ -207,8 +207,9 @@ func TestAnswersFollowTheOpenAPIDocument(t *testing.T) {
 		"/collections/atsuma-2018_mask/map/tiles/WebMercatorQuad/0/0/0",
 		"/collections/atsuma-2018_mask/map/tiles/WebMercatorQuad/0/0/0?threshold=0.7&scale=2",
 		"/collections/atsuma-2018_mask/styles/plain/map/tiles/WebMercatorQuad/0/0/0",
-		"/collections/atsuma-2018_landslides/tiles/WebMercatorQuad/0/0/0",
+		"/collections/atsuma-2018_landslides/tiles/WebMercatorQuad/0/0/0", "/collections/atsuma-2018_landslides/tiles/WebMercatorQuad/0/0/0?f=geojson",
 		"/collections/atsuma-2018_mask/map?width=100&bgcolor=white",
+		"/collections/atsuma-2018_mask/map?f=html", "/collections/atsuma-2018_mask/styles/plain/map?f=html&width=100", "/map?f=html",
 		"/collections/atsuma-2018_mask/map?center=142,42.7&width=50&height=50&scale-denominator=50000",
 		"/collections/atsuma-2018_mask/info?point=142,42.7",
 		"/collections/atsuma-2018_mask/coverage?scale-factor=10&values=byte",

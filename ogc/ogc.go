@@ -140,10 +140,12 @@ func Register(e *echo.Echo, d Deps) error {
 			return fmt.Errorf("register %s: %w", r.name, err)
 		}
 	}
+	if err := (&maps.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector, LatLon: d.LatLon, CRS: d.CRS, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight}).Register(e); err != nil {
+		return fmt.Errorf("register maps: %w", err)
+	}
 	if err := (&wmts.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector}).Register(e); err != nil {
 		return fmt.Errorf("register wmts: %w", err)
 	}
-	(&maps.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector, LatLon: d.LatLon, CRS: d.CRS, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight}).Register(e)
 	(&coverages.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector, LatLon: d.LatLon, CRS: d.CRS, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight}).Register(e)
 	(&wms.API{Site: site, Catalog: catalog, Renderer: d.Renderer, Projector: d.Projector, LatLon: d.LatLon, CRS: d.CRS, MaxWidth: d.MaxWidth, MaxHeight: d.MaxHeight}).Register(e)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,9 @@ func TestTileIsWhatWasAskedFor(t *testing.T) {
 		tilePath + "/1/0/1?scale=2":            with(func(t *tiles.Tile) { t.Scale = 2 }),
 		"/collections/atsuma-2018_landslides/tiles/WebMercatorQuad/1/0/1?run=job-2": with(func(t *tiles.Tile) {
 			t.Layer, t.Run, t.Format = tiles.Landslides, "job-2", "application/vnd.mapbox-vector-tile"
+		}),
+		"/collections/atsuma-2018_landslides/tiles/WebMercatorQuad/1/0/1?run=job-2&f=geojson": with(func(t *tiles.Tile) {
+			t.Layer, t.Run, t.Format = tiles.Landslides, "job-2", "application/geo+json"
 		}),
 		"/collections/atsuma-2018_mask/styles/plain/map/tiles/WorldCRS84Quad/0/0/1": with(func(t *tiles.Tile) {
 			t.Style, t.MatrixSet, t.Matrix = "plain", "WorldCRS84Quad", 0
@@ -71,6 +75,36 @@ func TestTileIsCached(t *testing.T) {
 	require.Equal(t, "public, max-age=31536000, immutable", s.get(tilePath+"/0/0/0?v=3").Header.Get("Cache-Control"))
 	require.Equal(t, "public, no-cache", s.get("/collections/atsuma-2018_landslides/tiles/WebMercatorQuad/0/0/0").Header.Get("Cache-Control"))
 	require.NotEmpty(t, body)
+}
+
+// Vector tiles are Mapbox's unless GeoJSON is asked for; caches keep both, and apart.
+func TestVectorTilesAreNegotiated(t *testing.T) {
+	s := newServer(t)
+	const target, mvt, geoJSON = "/collections/atsuma-2018_landslides/tiles/WebMercatorQuad/0/0/0", "application/vnd.mapbox-vector-tile", "application/geo+json"
+	for accept, want := range map[string]string{
+		"*/*": mvt, mvt: mvt, "application/x-protobuf": mvt, geoJSON: geoJSON, "application/json": geoJSON, mvt + ";q=0.5, " + geoJSON: geoJSON,
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": mvt,
+	} {
+		r := s.get(target, "Accept", accept)
+		require.Equal(t, http.StatusOK, r.StatusCode, accept)
+		require.Equal(t, want, r.Header.Get("Content-Type"), accept)
+		require.Equal(t, "Accept", r.Header.Get("Vary"))
+	}
+	r := s.get(target+"?f=geojson", "Accept", mvt)
+	require.Equal(t, geoJSON, r.Header.Get("Content-Type"))
+	require.Empty(t, r.Header.Get("Vary"), "the address alone decides")
+	require.Equal(t, "public, no-cache", r.Header.Get("Cache-Control"))
+	require.NotEqual(t, s.get(target+"?f=mvt").Header.Get("ETag"), r.Header.Get("ETag"))
+	require.Equal(t, http.StatusNotModified, s.get(target+"?f=geojson", "If-None-Match", r.Header.Get("ETag")).StatusCode)
+	require.Equal(t, "public, max-age=31536000, immutable", s.get(target+"?f=geojson&v=3").Header.Get("Cache-Control"))
+	for wrong, status := range map[string]int{target + "?f=png": 400, target + "@2x?f=geojson": 400, strings.Replace(target, "/0/0/0", "/18/0/0", 1) + "?f=geojson": 404,
+		strings.Replace(target, "landslides", "mask", 1) + "?f=geojson": 404} {
+		r := s.get(wrong)
+		require.Equal(t, status, r.StatusCode, wrong)
+		require.Equal(t, "application/problem+json", r.Header.Get("Content-Type"))
+		require.Equal(t, "no-store", r.Header.Get("Cache-Control"))
+	}
+	require.Equal(t, http.StatusNotAcceptable, s.get(target, "Accept", "image/png").StatusCode)
 }
 
 func TestIncompletePicturesAreKeptByNobody(t *testing.T) {

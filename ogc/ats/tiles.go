@@ -148,9 +148,26 @@ func tilesClasses() []class {
 			require.True(s.T, len(a.body) == 0 || a.body[0] == 0x1a, "a message of layers")
 		}}}},
 		{tiles + "geojson", []assertion{{"content", func(s *session) {
-			_, tile := s.tile(s.features, rel+"tilesets-vector")
-			doc := s.decode(s.expectKind(geoJSONType, with(tile, "f", "geojson")))
-			require.Equal(s.T, "FeatureCollection", doc["type"])
+			tileset, _ := s.tile(s.features, rel+"tilesets-vector")
+			require.NotNil(s.T, link(tileset, "item", geoJSONType), "no template of tiles as GeoJSON")
+			// Of the tiles of a matrix some hold features, all of them in longitude and latitude.
+			found := 0
+			limits := s.deepest(tileset)
+			for row := number(limits["minTileRow"]); row <= number(limits["maxTileRow"]); row++ {
+				for col := number(limits["minTileCol"]); col <= number(limits["maxTileCol"]); col++ {
+					tile := without(s.at(tileset, fmt.Sprint(limits["tileMatrix"]), row, col), "f")
+					a := s.expectKind(geoJSONType, with(tile, "f", "geojson"))
+					require.Equal(s.T, a.body, s.expectKind(geoJSONType, tile, "Accept", geoJSONType).body)
+					doc := s.decode(a)
+					require.Equal(s.T, "FeatureCollection", doc["type"])
+					require.NotNil(s.T, doc["features"])
+					for _, f := range list(doc, "features") {
+						found++
+						s.requireFeature(f.(object))
+					}
+				}
+			}
+			require.Positive(s.T, found, "no tile holds a feature")
 		}}}},
 		{tiles + "oas30", append(oas30("/collections/{collectionId}/map/tiles", "/collections/{collectionId}/tiles"),
 			assertion{"operation-id", func(s *session) {
@@ -189,6 +206,26 @@ func tilesClasses() []class {
 			require.InDelta(s.T, 559082264.028717, number(first["scaleDenominator"]), 0.01)
 			require.InDelta(s.T, -20037508.3427892, number(first["pointOfOrigin"].([]any)[0]), 0.001)
 		}}}},
+	}
+}
+
+// requireFeature checks a polygon of GeoJSON (RFC 7946) and that it is within the collection's extent.
+func (s *session) requireFeature(f object) {
+	s.Helper()
+	require.Equal(s.T, "Feature", f["type"])
+	require.NotNil(s.T, f["properties"])
+	geometry, _ := f["geometry"].(object)
+	require.Equal(s.T, "Polygon", geometry["type"])
+	b := s.bbox(s.features)
+	const margin = 0.01 // outlines follow pixels, extents the images
+	for _, r := range list(geometry, "coordinates") {
+		ring := r.([]any)
+		require.GreaterOrEqual(s.T, len(ring), 4)
+		require.Equal(s.T, ring[0], ring[len(ring)-1], "rings are closed")
+		for _, p := range ring {
+			lon, lat := number(p.([]any)[0]), number(p.([]any)[1])
+			require.True(s.T, lon > b[0]-margin && lon < b[2]+margin && lat > b[1]-margin && lat < b[3]+margin, "%v, %v is outside of %v", lon, lat, b)
+		}
 	}
 }
 

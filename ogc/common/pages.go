@@ -25,6 +25,8 @@ type Page struct {
 	Crumbs []Crumb
 	// Data is what the template shows; nil means the JSON document.
 	Data any
+	// NoJSON says that there is no JSON of the same thing to link to.
+	NoJSON bool
 }
 
 // Crumb is one step of the way back.

@@ -265,6 +265,7 @@ func (r *Resources) document(base string, col Collection) CollectionDoc {
 		Link{Href: self + "/map?f=png", Rel: RelMap, Type: PNG.MediaType(), Title: "map as PNG"},
 		Link{Href: self + "/map?f=jpeg", Rel: RelMap, Type: JPEG.MediaType(), Title: "map as JPEG"},
 		Link{Href: self + "/map?f=webp", Rel: RelMap, Type: WebP.MediaType(), Title: "map as WebP"},
+		Link{Href: self + "/map?f=html", Rel: RelMap, Type: html, Title: "map as a page"},
 		Link{Href: self + "/styles", Rel: RelStyles, Type: js, Title: "styles"},
 		Link{Href: self + "/legend", Rel: RelLegend, Type: PNG.MediaType(), Title: "legend"},
 		Link{Href: base + "/events/" + col.Event, Rel: "related", Type: js, Title: "the event and its images"},

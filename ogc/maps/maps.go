@@ -37,20 +37,24 @@ type API struct {
 func Conformance() []string {
 	const p = "http://www.opengis.net/spec/ogcapi-maps-1/1.0/conf/"
 	return []string{p + "core", p + "dataset-map", p + "collection-map", p + "styled-map", p + "background", p + "collections-selection", p + "scaling",
-		p + "spatial-subsetting", p + "general-subsetting", p + "datetime", p + "crs", p + "png", p + "jpeg", p + "tiff", p + "cors", p + "api-operations"}
+		p + "spatial-subsetting", p + "general-subsetting", p + "datetime", p + "crs", p + "png", p + "jpeg", p + "tiff", p + "html", p + "cors", p + "api-operations"}
 }
 
 // defaultSide is the longer side of a map without width and height.
 const defaultSide = 1024
 
 // Register adds the routes.
-func (a *API) Register(e *echo.Echo) {
+func (a *API) Register(e *echo.Echo) error {
+	if err := a.Site.AddPages(templates); err != nil {
+		return err
+	}
 	for _, m := range []string{http.MethodGet, http.MethodHead} {
 		e.Add(m, "/map", a.Site.Handle(a.dataset))
 		e.Add(m, "/collections/:collection/map", a.Site.Handle(a.get))
 		e.Add(m, "/collections/:collection/info", a.Site.Handle(a.info))
 		e.Add(m, "/collections/:collection/styles/:style/map", a.Site.Handle(a.get))
 	}
+	return nil
 }
 
 // params lists what maps can be asked with.
@@ -71,7 +75,8 @@ func (a *API) get(c echo.Context) error {
 	if col.Layer == tiles.Landslides {
 		more = []string{"run"}
 	}
-	f, err := common.Accepts(c, common.Pictures(), params(more...)...)
+	pictures := common.Pictures()
+	f, err := common.Accepts(c, offered(c.Request(), pictures), params(more...)...)
 	if err != nil {
 		return err
 	}
@@ -80,6 +85,9 @@ func (a *API) get(c echo.Context) error {
 		return err
 	}
 	v.Style = c.Param("style")
+	if f == common.HTML {
+		return a.page(c, shown{col: col, layers: []common.Collection{col}, view: v, crs: crs, formats: pictures})
+	}
 	r, err := a.Renderer.Render(c.Request().Context(), v)
 	if err != nil {
 		return err
@@ -88,17 +96,23 @@ func (a *API) get(c echo.Context) error {
 }
 
 func write(c echo.Context, r tiles.Rendered, v tiles.View, crs common.CRS, rule string) error {
+	c.Response().Header().Add("Vary", "Accept")
+	tell(c, v, crs)
+	return common.WritePicture(c, r, rule)
+}
+
+// tell says in the header where a map is.
+func tell(c echo.Context, v tiles.View, crs common.CRS) {
 	h := c.Response().Header()
-	h.Add("Vary", "Accept")
 	h.Set("Content-Crs", "<"+crs.URI()+">")
 	h.Set("Content-Bbox", common.FormatBBox(v.BBox, crs.LatLon))
-	return common.WritePicture(c, r, rule)
 }
 
 // dataset draws several collections over each other: those that are named, or
 // the landslides of every event.
 func (a *API) dataset(c echo.Context) error {
-	f, err := common.Accepts(c, []common.Format{common.PNG, common.JPEG}, params("collections")...)
+	pictures := []common.Format{common.PNG, common.JPEG}
+	f, err := common.Accepts(c, offered(c.Request(), pictures), params("collections")...)
 	if err != nil {
 		return err
 	}
@@ -119,6 +133,9 @@ func (a *API) dataset(c echo.Context) error {
 	v, crs, err := a.parse(q, whole, f)
 	if err != nil {
 		return err
+	}
+	if f == common.HTML {
+		return a.page(c, shown{col: whole, layers: chosen[:min(len(chosen), common.MaxLayers)], view: v, crs: crs, formats: pictures})
 	}
 	var layers []tiles.View
 	for i, col := range chosen {
@@ -153,8 +170,12 @@ func (a *API) dataset(c echo.Context) error {
 	return write(c, r, v, crs, common.Revalidate)
 }
 
-// parse turns the parameters into a view; the CRS is that of the picture.
+// parse turns the parameters into a view; the CRS is that of the picture. A
+// page shows a PNG.
 func (a *API) parse(q url.Values, col common.Collection, f common.Format) (tiles.View, common.CRS, error) {
+	if f == common.HTML {
+		f = common.PNG
+	}
 	v := tiles.View{Event: col.Event, Layer: col.Layer, Model: q.Get("model"), Run: q.Get("run"), Format: f.MediaType()}
 	crs, err := a.frames().ReadCRS(q, "crs", col, common.CRS84())
 	if err != nil {

@@ -1,3 +1,4 @@
 // Package tiles serves OGC API Tiles: tile matrix sets, tilesets (with
-// TileJSON), map tiles in every style, and vector tiles of landslides.
+// TileJSON), map tiles in every style, and vector tiles of landslides
+// (Mapbox and GeoJSON).
 package tiles

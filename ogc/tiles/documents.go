@@ -260,7 +260,7 @@ func itemLinks(self string, t target) []common.Link {
 	formats := common.Pictures()
 	switch {
 	case t.vector:
-		formats = []common.Format{common.MVT}
+		formats = vectorFormats()
 	case t.whole:
 		formats = []common.Format{common.PNG, common.JPEG}
 	}

@@ -29,7 +29,7 @@ type API struct {
 func Conformance() []string {
 	const p = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"
 	return []string{p + "core", p + "tileset", p + "tilesets-list", p + "dataset-tilesets", p + "geodata-tilesets", p + "collections-selection", p + "datetime",
-		p + "png", p + "jpeg", p + "tiff", p + "mvt", p + "oas30",
+		p + "png", p + "jpeg", p + "tiff", p + "mvt", p + "geojson", p + "oas30",
 		"http://www.opengis.net/spec/tms/2.0/conf/tilematrixset", "http://www.opengis.net/spec/tms/2.0/conf/json-tilematrixset"}
 }
 
@@ -103,7 +103,10 @@ func (a *API) mapTile(c echo.Context) error {
 // vary is shared by all answers: header values are replaced, never written to.
 var vary = []string{"Accept"}
 
-// vectorTile answers with a Mapbox vector tile.
+// vectorFormats are those of vector tiles, the default first.
+func vectorFormats() []common.Format { return []common.Format{common.MVT, common.GeoJSON} }
+
+// vectorTile answers with the landslides of a tile.
 func (a *API) vectorTile(c echo.Context) error {
 	ref, err := common.ParseID(c.Param("collection"))
 	if err != nil {
@@ -112,25 +115,30 @@ func (a *API) vectorTile(c echo.Context) error {
 	if ref.Layer != draw.Landslides {
 		return notVector(ref)
 	}
-	t := draw.Tile{Event: ref.Event, Layer: ref.Layer, MatrixSet: c.Param("tms"), Scale: 1, Format: common.MVT.MediaType()}
+	t := draw.Tile{Event: ref.Event, Layer: ref.Layer, MatrixSet: c.Param("tms"), Scale: 1}
 	if err := parseAddress(&t, c.Param("z"), c.Param("row"), c.Param("col")); err != nil {
 		return err
 	}
 	if t.Scale != 1 {
 		return common.BadRequest("vector tiles have no @2x form: they are sharp at every scale")
 	}
-	if _, err := common.Negotiate(c.Request(), common.MVT); err != nil {
+	f, err := common.Negotiate(c.Request(), vectorFormats()...)
+	if err != nil {
 		return err
 	}
+	t.Format = f.MediaType()
 	var q query
 	if c.Request().URL.RawQuery != "" {
 		if err := common.CheckParams(c.QueryParams(), "run", "datetime", "v", "_"); err != nil {
 			return err
 		}
-		t.Run, q.versioned = c.QueryParam("run"), c.QueryParams().Has("v")
+		t.Run, q.versioned, q.formatGiven = c.QueryParam("run"), c.QueryParams().Has("v"), c.QueryParams().Has("f")
 		if t.During, err = a.during(c, ref, c.QueryParam("datetime")); err != nil {
 			return err
 		}
+	}
+	if !q.formatGiven {
+		c.Response().Header()["Vary"] = vary
 	}
 	r, err := a.Renderer.Tile(c.Request().Context(), t)
 	if err != nil {
