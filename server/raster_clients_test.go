@@ -21,10 +21,15 @@ import (
 func TestMapLibraries(t *testing.T) {
 	url := shared(t)
 	node := tool(t, "node")
-	out := runTool(t, 5*time.Minute, node, "../web/test/clients.mjs", url, eventID+"_post")
-	var seen struct{ Seen map[string][3]int }
+	out := runTool(t, 5*time.Minute, node, "../web/test/clients.mjs", url, eventID+"_post", eventID+"_landslides")
+	var seen struct {
+		Seen    map[string][3]int
+		Vectors map[string]struct{ Inside, Outside int }
+	}
 	require.NoError(t, json.Unmarshal(lastLine(out), &seen), "%s", out)
 	assert.Len(t, seen.Seen, 9)
+	assert.Len(t, seen.Vectors, 2, "Mapbox vector tiles and GeoJSON")
+	t.Logf("pixels that agree: %+v", seen.Vectors)
 }
 
 // middleOf returns row and column of the WebMercatorQuad tile in the middle of the event.
