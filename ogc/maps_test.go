@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/png"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestMapPage(t *testing.T) {
 	for target, holds := range map[string][]string{
 		"/collections/atsuma-2018_mask/map?f=html&bbox=142,42.7,142.05,42.75&width=200&threshold=0.7":                        {"142, 42.7, 142.05, 42.75", "OGC/1.3/CRS84", "200 × 200", "Map of Test event atsuma-2018: landslide mask"},
 		"/collections/atsuma-2018_mask/map?f=html&bbox=142,42.7,142.05,42.75&crs=http://www.opengis.net/def/crs/EPSG/0/4326": {"42.7, 142, 42.75, 142.05", "EPSG/0/4326"},
-		"/collections/atsuma-2018_mask/styles/plain/map?f=html":                                                              {"Style Plain", "/collections/atsuma-2018_mask/styles/plain/legend"},
+		"/collections/atsuma-2018_mask/styles/plain/map?f=html":                                                              {"<td>Plain</td>", "/collections/atsuma-2018_mask/styles/default/map?f=html", "/collections/atsuma-2018_mask/styles/plain/legend"},
 		"/map?f=html": {"/collections/atsuma-2018_landslides/styles/default/legend"},
 		"/map?f=html&collections=atsuma-2018_post,atsuma-2018_mask": {"Test event atsuma-2018: after", "/collections/atsuma-2018_mask/styles/default/legend", "/collections/atsuma-2018_post/styles/default/legend"},
 	} {
@@ -63,6 +64,46 @@ func TestMapPage(t *testing.T) {
 
 		require.Equal(t, http.StatusNotModified, s.get(target, "If-None-Match", r.Header.Get("ETag")).StatusCode)
 	}
+}
+
+// One can look around without scripts: the links lead to pages of other areas.
+func TestMapPageMoves(t *testing.T) {
+	s := newServer(t)
+	follow := func(target, title string) *http.Response {
+		root, err := html.Parse(strings.NewReader(text(t, s.get(target))))
+		require.NoError(t, err)
+		for n := range root.Descendants() {
+			if n.Data != "a" || n.FirstChild.Data != title {
+				continue
+			}
+			r := s.get(strings.TrimPrefix(n.Attr[0].Val, base))
+			require.Equal(t, http.StatusOK, r.StatusCode, n.Attr[0].Val)
+			return r
+		}
+		return nil
+	}
+	for target, boxes := range map[string]map[string]string{
+		"/collections/atsuma-2018_mask/map?f=html&bbox=140,40,144,42&width=100": {"Zoom in": "141,40.5,143,41.5", "Zoom out": "138,39,146,43", "West": "138,40,142,42",
+			"East": "142,40,146,42", "North": "140,41,144,43", "South": "140,39,144,41"},
+		"/map?f=html&center=142,41&width=4&height=2&scale-denominator=397569610":                                 {"West": "138,40,142,42"},
+		"/collections/atsuma-2018_mask/map?f=html&bbox=140,40,144,42&crs=[EPSG:4326]":                            {"North": "41,140,43,144"},
+		"/collections/atsuma-2018_mask/map?f=html&bbox=1000,1000,3000,3000&crs=[EPSG:3857]&bbox-crs=[EPSG:3857]": {"East": "2000,1000,4000,3000"},
+	} {
+		for title, want := range boxes {
+			moved := follow(target, title)
+			require.NotNil(t, moved, "%s: %s", target, title)
+			got := strings.Split(moved.Header.Get("Content-Bbox"), ",")
+			for i, v := range strings.Split(want, ",") {
+				number, err := strconv.ParseFloat(v, 64)
+				require.NoError(t, err)
+				shown, err := strconv.ParseFloat(got[i], 64)
+				require.NoError(t, err)
+				require.InDelta(t, number, shown, 1e-3, "%s: %s", target, title)
+			}
+			require.Equal(t, s.get(target).Header.Get("Content-Crs"), moved.Header.Get("Content-Crs"))
+		}
+	}
+	require.Nil(t, follow("/map?f=html&bbox=-180,-90,180,90", "Zoom out"), "there is no more")
 }
 
 // Programs get pictures, and browsers that open a map the page.

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,9 @@ func hrefs(kind string, body []byte) ([]string, error) {
 			return nil, err
 		}
 		for n := range page.Descendants() {
+			if slices.Contains(n.Attr, html.Attribute{Key: "rel", Val: "nofollow"}) { // they have no end
+				continue
+			}
 			for _, a := range n.Attr {
 				if (a.Key == "href" || a.Key == "src" || a.Key == "data-href") && !strings.HasPrefix(a.Val, "data:") {
 					out = append(out, a.Val)

@@ -3,12 +3,15 @@ package ats
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"image"
 	"image/color"
 	_ "image/jpeg" // decodes what servers answer
 	"image/png"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 
 	"github.com/stretchr/testify/require"
 )
@@ -123,7 +126,14 @@ func mapsClasses() []class {
 		{maps + "html", []assertion{{"content", func(s *session) {
 			a := s.expectKind(htmlType, s.mapOf(""), "Accept", htmlType)
 			require.Contains(s.T, string(a.body), "</html>")
-			s.expectKind(htmlType, s.mapOf("f=html"))
+			require.Equal(s.T, a.body, s.expectKind(htmlType, with(s.mapOf(""), "f", "html"), "Accept", "image/png").body, "f beats the header")
+			// It represents the data as a map: it shows a picture of this server.
+			picture := regexp.MustCompile(`<img[^>]* src="([^"]+)"`).FindSubmatch(a.body)
+			require.NotNil(s.T, picture, "the page has no picture")
+			source := html.UnescapeString(string(picture[1]))
+			require.True(s.T, strings.HasPrefix(source, s.base), "%s is not of this server", source)
+			require.Contains(s.T, []string{"image/png", "image/jpeg"}, s.expect(http.StatusOK, source).kind())
+			s.expectKind("image/png", s.mapOf("width=64"), "Accept", "*/*")
 		}}}},
 		{maps + "cors", []assertion{{"cors", func(s *session) {
 			require.NotEmpty(s.T, s.get(s.mapOf("width=64"), "Origin", "https://example.org").Header.Get("Access-Control-Allow-Origin"))

@@ -96,6 +96,8 @@ func (f Format) Title() string {
 		return "GeoJSON text sequence"
 	case CSV:
 		return "CSV"
+	case WebP:
+		return "WebP"
 	case GPKG:
 		return "GeoPackage"
 	case FlatGeobuf:

@@ -3,8 +3,11 @@ package maps
 import (
 	"cmp"
 	"embed"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -44,8 +47,9 @@ type pageData struct {
 	Picture       string
 	Width, Height int
 	BBox, CRS     string
+	Moves         []common.Link // the same map of another area
 	Layers        []layerData
-	Styles        []common.Link // the same map in the collection's styles
+	Styles        []common.Link // the same map in the collection's other styles
 	Formats       []common.Link
 	Links         []common.Link
 }
@@ -80,10 +84,14 @@ func (a *API) page(c echo.Context, s shown) error {
 	for _, f := range s.formats {
 		data.Formats = append(data.Formats, common.Link{Href: common.WithQuery(self, q, "f", string(f)), Rel: "alternate", Type: f.MediaType(), Title: f.Title()})
 	}
+	data.Moves = moves(self, q, s.view, s.crs)
 	page := common.Page{Template: "map", Title: "Map of " + s.col.Title, NoJSON: true}
 	if single {
 		collection := base + "/collections/" + s.col.ID()
 		for _, style := range a.Renderer.Styles(s.col.Layer) {
+			if style.ID == data.Layers[0].Style.ID {
+				continue
+			}
 			data.Styles = append(data.Styles, common.Link{Href: common.WithQuery(collection+"/styles/"+style.ID+"/map", q, "f", string(common.HTML)),
 				Rel: common.RelMap, Type: common.HTML.MediaType(), Title: style.Title})
 		}
@@ -99,6 +107,39 @@ func (a *API) page(c echo.Context, s shown) error {
 	page.Data = data
 	tell(c, s.view, s.crs)
 	return a.Site.Write(c, common.HTML, nil, page)
+}
+
+// moves links to pages of other areas, so that one can look around without
+// scripts; programs that follow links would not come to an end. There are none where a subset chose the area, along with other things.
+func moves(self string, q url.Values, v tiles.View, crs common.CRS) []common.Link {
+	if q.Has("subset") {
+		return nil
+	}
+	q = maps.Clone(q)
+	for _, name := range []string{"center", "center-crs", "scale-denominator"} {
+		q.Del(name)
+	}
+	b := v.BBox
+	w, h := b[2]-b[0], b[3]-b[1]
+	var links []common.Link
+	for _, to := range []struct {
+		title string
+		bbox  [4]float64
+	}{
+		{"Zoom in", [4]float64{b[0] + w/4, b[1] + h/4, b[2] - w/4, b[3] - h/4}},
+		{"Zoom out", [4]float64{b[0] - w/2, b[1] - h/2, b[2] + w/2, b[3] + h/2}},
+		{"West", [4]float64{b[0] - w/2, b[1], b[2] - w/2, b[3]}},
+		{"East", [4]float64{b[0] + w/2, b[1], b[2] + w/2, b[3]}},
+		{"North", [4]float64{b[0], b[1] + h/2, b[2], b[3] + h/2}},
+		{"South", [4]float64{b[0], b[1] - h/2, b[2], b[3] - h/2}},
+	} {
+		if common.Geographic(v.EPSG) && common.CheckLonLat(to.bbox) != nil {
+			continue
+		}
+		links = append(links, common.Link{Title: to.title, Href: common.WithQuery(self, q, "f", string(common.HTML),
+			"bbox", common.FormatBBox(to.bbox, crs.LatLon), "bbox-crs", crs.URI(), "width", strconv.Itoa(v.Width), "height", strconv.Itoa(v.Height))})
+	}
+	return links
 }
 
 // layer describes a collection in a style, the default where none is named.
