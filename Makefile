@@ -48,7 +48,7 @@ test: test-dependencies build build/clients/installed
 	$(TEST_ENVIRONMENT) go test -race -timeout 30m ./...
 	@$(MAKE) --no-print-directory test-models
 
-# OWSLib as it is now: Debian's can't execute processes. Of MapProxy only the
+# OWSLib as it is now: Debian's can't execute processes. pyarrow (55 MB) reads GeoParquet. Of MapProxy only the
 # OGC's schemas are wanted, which it brings along.
 build/clients/installed: scripts/clients-requirements.txt scripts/schemas-requirements.txt
 	python3 -m venv build/clients
