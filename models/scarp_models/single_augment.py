@@ -28,7 +28,7 @@ class Changes:
     """How strong the changes are. The defaults are what the shipped network is trained with."""
 
     flips: bool = True
-    zoom: float = 0.2  # deviation of the logarithm of a magnification, with a turn by any angle, of half the samples; 0 leaves the grid alone
+    zoom: float = 0.0  # deviation of the logarithm of a magnification, with a turn by any angle, of half the samples; 0 leaves the grid alone
     brightness: float = 0.12  # deviation of the logarithm of one gain for all bands
     bands: float = 0.04  # the same for each band by itself
     haze: float = 0.06  # largest offset, in stored units, the same in all bands
