@@ -228,8 +228,30 @@ func TestFilesFromBeforeLevelsAreDrawnTheSame(t *testing.T) {
 	assert.Less(t, len(expected), 4000, "the landslides of a level, not all")
 	require.NoError(t, s.Close())
 	exec1(t, path, `DROP TRIGGER scarp_drawn_insert; DROP TRIGGER scarp_drawn_update; DROP TRIGGER scarp_drawn_delete;
-		DROP TABLE scarp_drawn; DELETE FROM goose_db_version WHERE version_id > 4`)
+		DROP TABLE scarp_drawn; DROP TABLE scarp_ranges; DROP TRIGGER scarp_ranges_insert; DROP TRIGGER scarp_ranges_update;
+		DELETE FROM goose_db_version WHERE version_id > 4`)
 	assert.Equal(t, expected, sketched(t, open(t, path), 1000, box))
+}
+
+func TestFilesFromBeforeRangesArePagedTheSame(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.gpkg")
+	s := open(t, path)
+	storetest.BehindOthers(t, s)
+	require.NoError(t, s.Close())
+	exec1(t, path, `DROP TABLE scarp_ranges; DROP TRIGGER scarp_ranges_insert; DROP TRIGGER scarp_ranges_update; DELETE FROM goose_db_version WHERE version_id > 6`)
+	assert.Equal(t, []int64{4001, 4002, 4003, 4004}, storetest.FirstIDs(t, open(t, path)))
+}
+
+func TestWhatOthersEditIsOnThePagesOfItsBox(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "edited.gpkg")
+	s := open(t, path)
+	storetest.BehindOthers(t, s)
+	assert.Equal(t, []int64{4001, 4002, 4003, 4004}, storetest.FirstIDs(t, s))
+	exec1(t, path, `UPDATE landslides SET geom = (SELECT geom FROM landslides WHERE id = 4500) WHERE id = 2500; DELETE FROM landslides WHERE id = 3500;
+		UPDATE landslides SET id = 3500 WHERE id = 5000; DELETE FROM landslides WHERE id = 4001`)
+	assert.Equal(t, []int64{2500, 3500, 4002, 4003}, storetest.FirstIDs(t, s))
+	exec1(t, path, `DELETE FROM landslides WHERE id = 800; UPDATE landslides SET id = 800 WHERE id = 4002`)
+	assert.Equal(t, []int64{800, 2500, 3500, 4003}, storetest.FirstIDs(t, s))
 }
 
 func TestWhatOthersEditIsDrawnWhereItIs(t *testing.T) {

@@ -122,27 +122,23 @@ func (s *selection) extent(ctx context.Context, tx *sql.Tx) (e store.Extent, err
 }
 
 // first is an id before which nothing is selected, for the scan of a page: jobs
-// write what is near to each other together, so that a box may begin late.
-// Where the run's beginning is full of matches it is 0.
-func (s *selection) first(ctx context.Context, tx *sql.Tx) (int64, error) {
+// write what is near to each other together, so that a box may begin late. It is
+// where the first thousand begins whose landslides reach into the box.
+func (s *selection) first(ctx context.Context, tx *sql.Tx) (first int64, err error) {
 	boxes := s.boxes
 	if s.near != nil {
 		boxes = []orb.Bound{*s.near}
 	}
-	if len(boxes) != 1 {
+	args := append([]any{}, s.args[:strings.Count(s.terms[0], "?")]...) // of the run
+	var reach []string
+	for _, b := range boxes {
+		reach = append(reach, `east >= ? AND west <= ? AND north >= ? AND south <= ?`)
+		args = append(args, b.Min[0], b.Max[0], b.Min[1], b.Max[1])
+	}
+	if len(reach) == 0 {
 		return 0, nil
 	}
-	tests, args := s.tests()
-	var dense int
-	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT * FROM landslides l WHERE `+s.terms[0]+` ORDER BY l.id LIMIT ?) l WHERE `+tests,
-		append(append(append([]any{}, s.args[:strings.Count(s.terms[0], "?")]...), scanned/10), args...)...).Scan(&dense)
-	if err != nil || dense > scanned/100 {
-		return 0, err
-	}
-	var first int64
-	b := boxes[0]
-	err = tx.QueryRowContext(ctx, `SELECT coalesce(min(id), 0) FROM rtree_landslides_geom WHERE maxx >= ? AND minx <= ? AND maxy >= ? AND miny <= ?`,
-		b.Min[0], b.Max[0], b.Min[1], b.Max[1]).Scan(&first)
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(1000 * min(number), 0) FROM scarp_ranges l WHERE `+s.terms[0]+` AND (`+strings.Join(reach, ` OR `)+`)`, args...).Scan(&first)
 	return first, err
 }
 

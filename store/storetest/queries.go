@@ -223,3 +223,29 @@ func largeBoxes(t *testing.T, s store.Store) {
 	publish(t, s, NewRun("every other", "e", 9), []store.Landslide{elsewhere})
 	check(store.Query{Event: "e", Run: "in no order, with gaps"}, lastButOne, "beside one that was replaced")
 }
+
+// BehindOthers publishes, as event e, 4000 landslides 100° further west, with the ids from 1 on, and behind
+// them more than are counted in a box that [FirstIDs] asks for.
+func BehindOthers(t *testing.T, s store.Store) {
+	t.Helper()
+	landslides := Scattered(4000 + store.CountLimit + 100)
+	for i := range 4000 {
+		for j := range landslides[i].Geometry[0] {
+			landslides[i].Geometry[0][j][0] -= 100
+		}
+	}
+	require.NoError(t, s.PutEvent(t.Context(), Event("e")))
+	require.NoError(t, s.Publish(t.Context(), NewRun("run", "e", 1), landslides))
+}
+
+// FirstIDs begin the first page of the box of [BehindOthers].
+func FirstIDs(t *testing.T, s store.Store) (ids []int64) {
+	t.Helper()
+	page, err := s.Landslides(t.Context(), store.Query{Event: "e", BBox: &[4]float64{136, 36, 139, 39}, Limit: 4})
+	require.NoError(t, err)
+	require.Equal(t, -1, page.Matched)
+	for _, l := range page.Landslides {
+		ids = append(ids, l.ID)
+	}
+	return ids
+}
