@@ -41,6 +41,9 @@ class Pace:
     warmup: float = 0.04
     ema: float = 0.995
     """Decay of the averaged weights; 0 judges and keeps the weights as they are."""
+    refresh: int = 0
+    """Batches on which the moments of batch norms are measured anew before every check. In runs of a few hundred steps
+    running moments lag behind, those of mobile encoders so far that nothing is found; 0 leaves them as they are."""
     check_seconds: float | None = 120.0
     check_steps: int | None = None
     patience: int | None = None
@@ -143,17 +146,21 @@ class Loop:
             due_time = self.pace.check_seconds and self.elapsed - since_seconds >= self.pace.check_seconds
             due_step = self.pace.check_steps and self.step - since_step >= self.pace.check_steps
             if due_time or due_step:
-                self._check(check, losses)
+                self._check(batch_loss, check, losses)
                 losses, since_seconds, since_step = [], self.elapsed, self.step
         if losses or self.best == -math.inf:
-            self._check(check, losses)
+            self._check(batch_loss, check, losses)
         return self.best
 
-    def _check(self, check: Callable[[nn.Module], dict[str, float]], losses: list[float]) -> None:
+    def _check(
+        self, batch_loss: Callable[[], Tensor], check: Callable[[nn.Module], dict[str, float]], losses: list[float]
+    ) -> None:
         began = time.monotonic()
         own = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.model.load_state_dict(self.average.state)
         with torch.no_grad():
+            self._refresh(batch_loss)
+            judged = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
             scores = check(self.model.eval())
         self.model.load_state_dict(own)
         self.elapsed += time.monotonic() - began
@@ -170,13 +177,14 @@ class Loop:
         print(json.dumps(entry), flush=True)
         with open(self.folder / "log.jsonl", "a") as log:
             log.write(json.dumps(entry) + "\n")
-        kept = {"ema": self.average.state, "network": self.network, "step": self.step, "score": entry}
+        kept = {"ema": judged, "network": self.network, "step": self.step, "score": entry}
         if better:
             checkpoint.write(self.folder / "best.pt", kept)
         checkpoint.write(
             self.folder / "last.pt",
             kept
             | {
+                "ema": self.average.state,
                 "state_dict": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "elapsed": self.elapsed,
@@ -184,6 +192,21 @@ class Loop:
                 "stale": self.stale,
             },
         )
+
+    def _refresh(self, batch_loss: Callable[[], Tensor]) -> None:
+        """Measures the moments of batch norms over ``pace.refresh`` batches, with the weights as they are."""
+        norms = [m for m in self.model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        if not norms or not self.pace.refresh:
+            return
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean over all that it sees
+        self.model.train()
+        for _ in range(self.pace.refresh):
+            batch_loss()
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
     def _resume(self) -> None:
         path = self.folder / "last.pt"

@@ -196,6 +196,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--zoom", type=float, default=0.0, help="turn and magnify half of the patches, by this deviation of the logarithm")
+    parser.add_argument("--refresh", type=int, default=0, help="batches to measure batch norms on anew before a check; for short runs")
     parser.add_argument("--check-minutes", type=float, default=2.0, help="between checks, which are also what is resumed from")
     parser.add_argument("--held-out", type=int, nargs="+", default=list(HELD_OUT), help="blocks that choose weights and threshold")
     parser.add_argument("--all-blocks", action="store_true", help="train on the blocks kept for validation and acceptance too: for ValidData and TestData as tests")  # fmt: skip
@@ -223,6 +224,7 @@ def recipe_of(options: argparse.Namespace, patches: Sequence[Patches], **more: A
         seconds=options.minutes * 60 if options.minutes else None,
         steps=options.steps,
         rate=options.rate,
+        refresh=options.refresh,
         check_seconds=options.check_minutes * 60,
         device=options.device,
         seed=options.seed,

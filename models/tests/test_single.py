@@ -12,7 +12,7 @@ import yaml
 from conftest import make_patches
 from test_landslide4sense import made, save, save_h5
 
-from scarp_models import export, manifest, networks, single, single_runs
+from scarp_models import checkpoint, export, manifest, networks, single, single_runs
 from scarp_models.data import PatchSet
 from scarp_models.landslide4sense import CHANNELS, Patches
 from scarp_models.loop import Loop, Pace, load
@@ -94,6 +94,22 @@ def test_patience_ends_a_run(tmp_path: Path) -> None:
     scores = iter([0.5, 0.6, 0.6, 0.5, 0.4, 0.9])
     loop.run(lambda: weights.weight.square().sum(), lambda model: {"score": next(scores)})
     assert loop.step == 5 and loop.best == 0.6
+
+
+def test_short_runs_are_judged_with_moments_measured_anew(tmp_path: Path) -> None:
+    def moments(refresh: int) -> tuple[float, float]:
+        model = torch.nn.Sequential(torch.nn.BatchNorm2d(1, momentum=0.001), torch.nn.Conv2d(1, 1, 1))
+        pace = Pace(steps=2, check_seconds=None, ema=0.9, refresh=refresh, bfloat16=False)
+        loop = Loop("small", model, tmp_path / str(refresh), pace, lambda p, r: torch.optim.Adam(p, lr=r), {})
+        draw = torch.Generator().manual_seed(1)
+        loop.run(lambda: loop.logits(5 + 2 * torch.randn(4, 1, 8, 8, generator=draw)).square().mean(), lambda m: {"score": 0.5})
+        kept = checkpoint.read(tmp_path / str(refresh) / "best.pt")["ema"]
+        assert model[0].momentum == 0.001
+        return float(kept["0.running_mean"]), float(kept["0.running_var"])
+
+    assert moments(0)[0] < 0.1
+    mean, variance = moments(8)
+    assert mean == pytest.approx(5, abs=0.3) and variance == pytest.approx(4, abs=0.5)
 
 
 def test_schedules() -> None:
