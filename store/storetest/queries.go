@@ -175,15 +175,13 @@ func largeBoxes(t *testing.T, s store.Store) {
 	const many = store.CountLimit + 600
 	box, acrossAntimeridian := [4]float64{140, 36, 142, 39}, [4]float64{170, 36, 142, 39}
 	random := rand.New(rand.NewPCG(7, 8))
-	check := func(q store.Query, wanted []float64, name string) {
+	check := func(q store.Query, limit int, bounds [4]float64, wanted []float64, name string) {
 		t.Helper()
-		for limit, bounds := range map[int][4]float64{1000: box, many - 5: acrossAntimeridian} {
-			q.BBox, q.Limit = &bounds, limit
-			page, err := s.Landslides(t.Context(), q)
-			require.NoError(t, err)
-			require.Equal(t, -1, page.Matched, name)
-			require.Equal(t, wanted, areas(read(t, s, q)), "%s, %v by %d", name, bounds, limit)
-		}
+		q.BBox, q.Limit = &bounds, limit
+		page, err := s.Landslides(t.Context(), q)
+		require.NoError(t, err)
+		require.Equal(t, -1, page.Matched, name)
+		require.Equal(t, wanted, areas(read(t, s, q)), "%s, %v by %d", name, bounds, limit)
 	}
 	elsewhere := Landslide(orb.Polygon{square(144, 37, 0.001)})
 	var last, lastButOne []float64
@@ -191,8 +189,7 @@ func largeBoxes(t *testing.T, s store.Store) {
 		name string
 		in   func(i int) bool // the box
 	}{
-		{"every other", func(i int) bool { return i%2 == 1 }},
-		{"in no order, with gaps", func(i int) bool { return i/1100%2 == 1 && random.IntN(10) > 0 }},
+		{"in no order, with gaps", func(i int) bool { return i/1100%4 > 0 && random.IntN(10) > 0 }},
 		{"late but for one", func(i int) bool { return i == 3 || i > 3200 }},
 	} {
 		var landslides []store.Landslide
@@ -213,15 +210,16 @@ func largeBoxes(t *testing.T, s store.Store) {
 			landslides = append(landslides, elsewhere)
 		}
 		publish(t, s, NewRun(order.name, "e", minutes), landslides)
-		check(store.Query{Event: "e"}, wanted, order.name)
+		check(store.Query{Event: "e"}, 1000, box, wanted, order.name)
+		check(store.Query{Event: "e"}, many-5, acrossAntimeridian, wanted, order.name)
 		last, lastButOne = wanted, last
 	}
 	publish(t, s, NewRun("elsewhere", "f", 1), []store.Landslide{elsewhere})
-	check(store.Query{}, last, "the latest of all events")
+	check(store.Query{}, many-5, box, last, "the latest of all events")
 	require.NoError(t, s.DeleteRun(t.Context(), "late but for one"))
-	check(store.Query{Event: "e"}, lastButOne, "the run before the one that was deleted")
-	publish(t, s, NewRun("every other", "e", 9), []store.Landslide{elsewhere})
-	check(store.Query{Event: "e", Run: "in no order, with gaps"}, lastButOne, "beside one that was replaced")
+	check(store.Query{Event: "e"}, many-5, box, lastButOne, "the run before the one that was deleted")
+	publish(t, s, NewRun("elsewhere too", "e", 9), []store.Landslide{elsewhere})
+	check(store.Query{Event: "e", Run: "in no order, with gaps"}, many-5, box, lastButOne, "beside a later one")
 }
 
 // BehindOthers publishes, as event e, 4000 landslides 100° further west, with the ids from 1 on, and behind
