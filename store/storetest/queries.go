@@ -184,49 +184,38 @@ func largeBoxes(t *testing.T, s store.Store) {
 		require.Equal(t, wanted, areas(read(t, s, q)), "%s, %v by %d", name, bounds, limit)
 	}
 	elsewhere := Landslide(orb.Polygon{square(144, 37, 0.001)})
-	var last, lastButOne []float64
-	for minutes, order := range []struct {
-		name string
-		in   func(i int) bool // the box
-	}{
-		{"in no order, with gaps", func(i int) bool { return i/1100%4 > 0 && random.IntN(10) > 0 }},
-		{"late but for one", func(i int) bool { return i == 3 || i > 3200 }},
-	} {
-		var landslides []store.Landslide
-		wanted := []float64{}
-		for i := 0; len(wanted) < many; i++ {
-			l := Landslide(orb.Polygon{square(144+random.Float64(), 37+random.Float64(), 0.001)})
-			l.Area = float64(1000*minutes) + float64(i)/100
-			if order.in(i) {
-				wanted = append(wanted, l.Area)
-				l.Geometry = orb.Polygon{square(140+random.Float64(), 37+random.Float64(), 0.001)}
-				if len(wanted) <= 2 { // touches the box from the east
-					l.Geometry = orb.Polygon{{{143, 37.2}, {143, 37.6}, {142, 37.4}, {143, 37.2}}}
-				}
+	// One early, the rest late, in no order, with gaps.
+	inside := func(i int) bool { return i == 3 || i > 1300 && i/1100%4 > 0 && random.IntN(10) > 0 }
+	var landslides []store.Landslide
+	wanted := []float64{}
+	for i := 0; len(wanted) < many; i++ {
+		l := Landslide(orb.Polygon{square(144+random.Float64(), 37+random.Float64(), 0.001)})
+		l.Area = 1000 + float64(i)/100
+		if inside(i) {
+			wanted = append(wanted, l.Area)
+			l.Geometry = orb.Polygon{square(140+random.Float64(), 37+random.Float64(), 0.001)}
+			if len(wanted) <= 2 { // touches the box from the east
+				l.Geometry = orb.Polygon{{{143, 37.2}, {143, 37.6}, {142, 37.4}, {143, 37.2}}}
 			}
-			landslides = append(landslides, l)
 		}
-		for range 1200 {
-			landslides = append(landslides, elsewhere)
-		}
-		publish(t, s, NewRun(order.name, "e", minutes), landslides)
-		check(store.Query{Event: "e"}, 1000, box, wanted, order.name)
-		check(store.Query{Event: "e"}, many-5, acrossAntimeridian, wanted, order.name)
-		last, lastButOne = wanted, last
+		landslides = append(landslides, l)
 	}
+	publish(t, s, NewRun("large", "e", 1), landslides)
 	publish(t, s, NewRun("elsewhere", "f", 1), []store.Landslide{elsewhere})
-	check(store.Query{}, many-5, box, last, "the latest of all events")
-	require.NoError(t, s.DeleteRun(t.Context(), "late but for one"))
-	check(store.Query{Event: "e"}, many-5, box, lastButOne, "the run before the one that was deleted")
-	publish(t, s, NewRun("elsewhere too", "e", 9), []store.Landslide{elsewhere})
-	check(store.Query{Event: "e", Run: "in no order, with gaps"}, many-5, box, lastButOne, "beside a later one")
+	check(store.Query{Event: "e"}, 1000, box, wanted, "by small pages")
+	check(store.Query{Event: "e"}, many-5, acrossAntimeridian, wanted, "across the antimeridian")
+	check(store.Query{}, many-5, box, wanted, "the latest of all events")
+	publish(t, s, NewRun("later", "e", 9), []store.Landslide{elsewhere, Landslide(orb.Polygon{square(140.5, 37.5, 0.001)})})
+	check(store.Query{Event: "e", Run: "large"}, many-5, box, wanted, "beside a later one")
+	require.NoError(t, s.DeleteRun(t.Context(), "later"))
+	check(store.Query{Event: "e"}, many-5, box, wanted, "the run before the one that was deleted")
 }
 
 // BehindOthers publishes, as event e, 4000 landslides 100° further west, with the ids from 1 on, and behind
 // them more than are counted in a box that [FirstIDs] asks for.
 func BehindOthers(t *testing.T, s store.Store) {
 	t.Helper()
-	landslides := Scattered(4000 + store.CountLimit + 100)
+	landslides := Scattered(4000 + store.CountLimit + 10)
 	for i := range 4000 {
 		for j := range landslides[i].Geometry[0] {
 			landslides[i].Geometry[0][j][0] -= 100
