@@ -257,15 +257,21 @@ def _start(options: argparse.Namespace, material: Material) -> nn.Module | None:
     """The network to begin with. The same one is measured on training patches, a BBUnet on pairs."""
     if options.start is None:
         return None
-    if options.start.suffix == ".onnx" and warmstart.network_in(options.start) == options.network:
+    if exported := options.start.suffix == ".onnx":
+        name = warmstart.network_in(options.start)
+    else:
+        network, start = checkpoint.load(options.start)
+        name = network.name
+    if name not in ("bbunet", options.network):
+        raise ValueError(f"train-single: {options.start} holds {name}; --start takes a BBUnet, whose encoder and decoder are taken over, or {options.network}")
+    if not exported:
+        return start
+    if name == options.network:
         mixer, rng = Mixer(material.train), np.random.default_rng(options.seed)
         return warmstart.from_onnx(options.start, (mixer.draw(16, rng) for _ in range(12)))
     if not options.surface:
         raise ValueError("train-single: --start needs --surface: patches that the BBUnet's batch norms are measured on")
-    start = warmstart.from_file(options.start, PatchSet(options.surface[0]))
-    if not isinstance(start, BBUnet):
-        raise ValueError(f"train-single: {options.start} is neither a BBUnet, whose encoder and decoder could be taken over, nor {options.network}")
-    return start
+    return warmstart.from_file(options.start, PatchSet(options.surface[0]))
 
 
 def score_files(folder: Path, files: Sequence[Path], chosen: dict[str, Any]) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ def from_file(path: Path, patches: PatchSet) -> nn.Module:
     on some of ``patches``."""
     if path.suffix != ".onnx":
         return load(path)[1]
+    if networks.get(name := network_in(path)).kind != "bitemporal":
+        raise ValueError(f"begin with {path}: it holds {name}, which is not bitemporal; give an exported BBUnet or BBUnet Lite")
     picks = np.linspace(0, len(patches) - 1, min(len(patches), 96)).astype(int)
     return from_onnx(path, (patches.batch(part) for part in np.array_split(picks, 12)))
 

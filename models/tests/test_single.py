@@ -112,6 +112,14 @@ def test_short_runs_are_judged_with_moments_measured_anew(tmp_path: Path) -> Non
     assert mean == pytest.approx(5, abs=0.3) and variance == pytest.approx(4, abs=0.5)
 
 
+def test_a_run_does_not_begin_with_another_network(tmp_path: Path) -> None:
+    other = networks.get("clouds")
+    checkpoint.write(tmp_path / "clouds.pt", {"network": "clouds", "ema": other.build().state_dict()})
+    options = argparse.Namespace(start=tmp_path / "clouds.pt", network="small", surface=[], seed=1)
+    with pytest.raises(ValueError, match="holds clouds; --start takes a BBUnet, .* or small"):
+        single._start(options, Material([], []))
+
+
 def test_schedules() -> None:
     def rate(step: int, **how: object) -> float:
         loop = Loop.__new__(Loop)

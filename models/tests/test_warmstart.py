@@ -33,13 +33,15 @@ def test_an_exported_network_comes_back_with_batch_norms(name: str, network: BBU
     torch.testing.assert_close(trained, expected, atol=2e-2, rtol=2e-2)
 
 
-def test_an_exported_u_net_comes_back_with_batch_norms(tmp_path: Path) -> None:
+def test_an_exported_u_net_comes_back_with_batch_norms(patches: Path, tmp_path: Path) -> None:
     torch.manual_seed(4)
     unet = networks.get("unet-resnet34").build()
     sample = made([1, 2, 4, 5], eight_bit=False).batch(np.arange(4))
     unet(*sample.inputs())
     exported = export(networks.get("unet-resnet34"), unet.eval(), tmp_path / "unet.onnx", {}, half=False).path
     assert warmstart.network_in(exported) == "unet-resnet34"
+    with pytest.raises(ValueError, match="unet-resnet34, which is not bitemporal"):
+        warmstart.from_file(exported, PatchSet(patches))
     restored = warmstart.from_onnx(exported, [sample])
     with torch.no_grad():
         torch.testing.assert_close(restored(*sample.inputs()), unet(*sample.inputs()), atol=1e-3, rtol=1e-3)
