@@ -23,17 +23,10 @@ import (
 // tile's scale. As in a Mapbox vector tile, of the landslides below a pixel
 // there is one a pixel (the largest, as the box around it), and of more than
 // vectorMost the largest.
-func (e *Engine) geoJSONTile(ctx context.Context, d drawing) ([]byte, error) {
-	f := d.finish.frame
-	f.width, f.height = extent, extent
-	leave, err := e.limiter.enter(ctx, 8<<20)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
+func (e *Engine) geoJSONTile(ctx context.Context, d drawing, f frame) ([]byte, error) {
 	tile := geojson.NewFeatureCollection()
 	small := specks{}
-	err = e.largest(ctx, d, f, 0, vectorMost, func(s *store.Landslide, whole orb.Polygon) {
+	err := e.largest(ctx, d, f, 0, vectorMost, func(s *store.Landslide, whole orb.Polygon) {
 		if planar.Area(f.clip(whole.Clone(), 0)) == 0 {
 			return
 		}

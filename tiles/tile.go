@@ -55,12 +55,9 @@ func (e *Engine) drawTile(ctx context.Context, d drawing, t Tile, key string) (R
 	var data []byte
 	var err error
 	complete := true
-	switch d.finish.format {
-	case formatMVT:
+	if isVector(d.finish.format) {
 		data, err = e.vectorTile(ctx, d)
-	case formatJSON:
-		data, err = e.geoJSONTile(ctx, d)
-	default:
+	} else {
 		data, complete, err = e.draw(ctx, d)
 	}
 	if err != nil {

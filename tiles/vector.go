@@ -33,10 +33,8 @@ const (
 	tolerance = unitsPerPix / 8.0
 )
 
-// vectorTile encodes the landslides of a run that a tile shows. Polygons below
-// a pixel become squares of one pixel, one a pixel (the largest), so that
-// nothing vanishes when zooming out and a tile stays small. Of more than
-// vectorMost landslides the largest are shown.
+// vectorTile encodes the landslides of a run that a tile shows, as Mapbox vector
+// tile or as GeoJSON, with the tile's grid for a frame.
 func (e *Engine) vectorTile(ctx context.Context, d drawing) ([]byte, error) {
 	f := d.finish.frame
 	f.width, f.height = extent, extent
@@ -45,9 +43,20 @@ func (e *Engine) vectorTile(ctx context.Context, d drawing) ([]byte, error) {
 		return nil, err
 	}
 	defer leave()
+	if d.finish.format == formatJSON {
+		return e.geoJSONTile(ctx, d, f)
+	}
+	return e.mapboxTile(ctx, d, f)
+}
+
+// mapboxTile encodes a tile as the Mapbox Vector Tile specification has it. Polygons below
+// a pixel become squares of one pixel, one a pixel (the largest), so that
+// nothing vanishes when zooming out and a tile stays small. Of more than
+// vectorMost landslides the largest are shown.
+func (e *Engine) mapboxTile(ctx context.Context, d drawing, f frame) ([]byte, error) {
 	layer := &mvt.Layer{Name: vectorLayer, Version: 2, Extent: extent}
 	small := specks{}
-	err = e.largest(ctx, d, f, vectorMargin, vectorMost, func(s *store.Landslide, whole orb.Polygon) {
+	err := e.largest(ctx, d, f, vectorMargin, vectorMost, func(s *store.Landslide, whole orb.Polygon) {
 		p := f.clip(whole, vectorMargin)
 		if len(p) == 0 {
 			return
