@@ -20,9 +20,10 @@ type Frames struct {
 	CRS []int
 }
 
-// FrameParams lists the parameters.
+// FrameParams lists the parameters but for center and center-crs, which are for
+// what has a size of its own.
 func FrameParams() []string {
-	return []string{"crs", "bbox", "bbox-crs", "center", "center-crs", "subset", "subset-crs", "datetime"}
+	return []string{"crs", "bbox", "bbox-crs", "subset", "subset-crs", "datetime"}
 }
 
 // ReadCRS reads the parameter that names a CRS; def where it is absent.

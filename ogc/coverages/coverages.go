@@ -7,8 +7,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -42,8 +40,7 @@ func (a *API) Register(e *echo.Echo) {
 }
 
 func (a *API) get(c echo.Context) error {
-	pictures := func(name string) bool { return strings.HasPrefix(name, "center") } // what only maps can be asked by
-	params := append(slices.DeleteFunc(common.FrameParams(), pictures), "width", "height", "scale-factor", "scale-size", "scaleSize", "values", "model", "threshold")
+	params := append(common.FrameParams(), "width", "height", "scale-factor", "scale-size", "scaleSize", "values", "model", "threshold")
 	f, err := common.Accepts(c, []common.Format{common.TIFF}, params...)
 	if err != nil {
 		return err

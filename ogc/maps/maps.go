@@ -59,7 +59,7 @@ func (a *API) Register(e *echo.Echo) error {
 
 // params lists what maps can be asked with.
 func params(more ...string) []string {
-	return append(append(common.FrameParams(), "width", "height", "scale-denominator", "mm-per-pixel", "bgcolor", "transparent"), more...)
+	return append(append(common.FrameParams(), "center", "center-crs", "width", "height", "scale-denominator", "mm-per-pixel", "bgcolor", "transparent"), more...)
 }
 
 func (a *API) frames() common.Frames {
