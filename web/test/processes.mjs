@@ -46,6 +46,9 @@ try {
   // Mapping: part of an event, and images by their names.
   await page.goto(`${url}/processes/map-landslides?f=html`);
   await page.selectOption('[name=event]', event);
+  await page.fill('[name=aoi]', '141.9 42.6 142.1 42.8');
+  await page.click('form#execute button');
+  await page.waitForFunction(() => document.getElementById('outcome').textContent.startsWith('aoi: give west, south, east, north'));
   await page.fill('[name=aoi]', [west, south, (west + east) / 2, north].join(', '));
   await page.screenshot({ path: `${folder}/process-map.png`, fullPage: true });
   const mapped = await results(page);

@@ -29,15 +29,22 @@ function vector(field) {
   return { href: text };
 }
 
-// An area: four numbers are a bounding box, anything else is GeoJSON.
+const isJSON = (text) => /^\s*[{["]/.test(text);
+
+// An area: a bounding box, or GeoJSON.
 function area(field) {
-  const numbers = field.value.split(',').map(Number);
-  return numbers.length === 4 && numbers.every(Number.isFinite) ? { bbox: numbers } : parsed(field);
+  if (isJSON(field.value)) return parsed(field);
+  const parts = field.value.split(',');
+  const numbers = parts.map(Number);
+  if (parts.length !== 4 || parts.some((part) => part.trim() === '') || !numbers.every(Number.isFinite)) {
+    throw new Error(`${field.name}: give west, south, east, north as four numbers with commas between them, or GeoJSON`);
+  }
+  return { bbox: numbers };
 }
 
 // References to scenes, one a line, or JSON.
 function scenes(field) {
-  if (/^\s*[{["]/.test(field.value)) return parsed(field);
+  if (isJSON(field.value)) return parsed(field);
   const lines = field.value.split('\n').map((line) => line.trim()).filter((line) => line);
   return lines.length === 1 ? lines[0] : lines;
 }
@@ -48,7 +55,7 @@ function inputs(form) {
     if (field.value.trim() === '') continue;
     if (field.dataset.type === 'number') values[field.name] = Number(field.value);
     else if (field.dataset.type === 'json') values[field.name] = parsed(field);
-    else if (field.dataset.type === 'either') values[field.name] = /^\s*[{["]/.test(field.value) ? parsed(field) : field.value;
+    else if (field.dataset.type === 'either') values[field.name] = isJSON(field.value) ? parsed(field) : field.value;
     else if (field.dataset.type === 'vector') values[field.name] = vector(field);
     else if (field.dataset.type === 'area') values[field.name] = area(field);
     else if (field.dataset.type === 'scenes') values[field.name] = scenes(field);
