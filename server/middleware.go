@@ -241,8 +241,11 @@ func sameOrigin(r *http.Request, public publicURL) error {
 		return nil
 	}
 	u, err := url.Parse(origin)
-	own, _ := url.Parse(public.of(r)) // nil where it is none, and then no page's
-	if err != nil || u.Host == "" || u.Host != r.Host && (own == nil || u.Scheme+"://"+u.Host != own.Scheme+"://"+own.Host) {
+	if err == nil && u.Host != "" && u.Host == r.Host {
+		return nil
+	}
+	own, ownErr := url.Parse(public.of(r))
+	if err != nil || ownErr != nil || u.Host == "" || u.Scheme != own.Scheme || u.Host != own.Host {
 		return errors.New("pages of other sites may write only with an API key: start the server with api-keys set")
 	}
 	return nil
