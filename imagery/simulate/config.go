@@ -122,29 +122,27 @@ func ParseRanges(text []byte) (*Ranges, error) {
 	return &r, r.validate()
 }
 
+// possibleRanges are the widest that mean something.
+func possibleRanges() Ranges {
+	share := Range{0, 1}
+	return Ranges{
+		Steepness: Range{5, 60}, ChannelHead: Range{1, 1000}, Roughness: Range{0, 50}, BaseElevation: Range{0, 6000}, ValleyFill: Range{0, 500},
+		Forest: share, Conifer: share, Crops: share, Rockiness: share, Dryness: share, Seasonality: share,
+		SoilRedness: share, SoilBrightness: Range{0.1, 3}, DebrisRock: share,
+		Landslides: Range{1e-4, 0.5}, SizeTail: Range{0.3, 4}, SmallestM2: Range{50, 1e5}, Elongation: Range{1, 30}, Clustering: share,
+		Haze: Range{0, 3000}, Gain: Range{0.1, 10}, Offset: Range{-1000, 1000}, SkyLight: Range{0.01, 1}, Noise: Range{0, 1000}, Misregistration: Range{0, 10}, Latitude: Range{-60, 70},
+	}
+}
+
 // validate reports everything that is wrong with the ranges.
 func (v Ranges) validate() error {
-	const boundless = 1e5
-	limits := DefaultRanges()
-	for _, one := range []struct {
-		to       *Range
-		min, max float64
-	}{
-		{&limits.Steepness, 5, 60}, {&limits.ChannelHead, 1, 1000}, {&limits.Roughness, 0, 50}, {&limits.BaseElevation, 0, 6000}, {&limits.ValleyFill, 0, 500},
-		{&limits.Forest, 0, 1}, {&limits.Conifer, 0, 1}, {&limits.Crops, 0, 1}, {&limits.Rockiness, 0, 1}, {&limits.Dryness, 0, 1}, {&limits.Seasonality, 0, 1},
-		{&limits.SoilRedness, 0, 1}, {&limits.SoilBrightness, 0.1, 3}, {&limits.DebrisRock, 0, 1},
-		{&limits.Landslides, 1e-4, 0.5}, {&limits.SizeTail, 0.3, 4}, {&limits.SmallestM2, 50, boundless}, {&limits.Elongation, 1, 30}, {&limits.Clustering, 0, 1},
-		{&limits.Haze, 0, 3000}, {&limits.Gain, 0.1, 10}, {&limits.Offset, -1000, 1000}, {&limits.SkyLight, 0.01, 1}, {&limits.Noise, 0, 1000}, {&limits.Misregistration, 0, 10}, {&limits.Latitude, -60, 70},
-	} {
-		*one.to = Range{one.min, one.max}
-	}
 	var all []error
-	given, allowed := reflect.ValueOf(v), reflect.ValueOf(limits)
+	given, possible := reflect.ValueOf(v), reflect.ValueOf(possibleRanges())
 	for i := range given.NumField() {
-		g, a := given.Field(i).Interface().(Range), allowed.Field(i).Interface().(Range)
-		if !(g.Min <= g.Max && g.Min >= a.Min && g.Max <= a.Max) {
+		g, p := given.Field(i).Interface().(Range), possible.Field(i).Interface().(Range)
+		if !(g.Min <= g.Max && g.Min >= p.Min && g.Max <= p.Max) {
 			name := given.Type().Field(i).Tag.Get("json")
-			all = append(all, fmt.Errorf("%s is %g to %g: give min and max in order, within %g to %g", name, g.Min, g.Max, a.Min, a.Max))
+			all = append(all, fmt.Errorf("%s is %g to %g: give min and max in order, within %g to %g", name, g.Min, g.Max, p.Min, p.Max))
 		}
 	}
 	return errors.Join(all...)

@@ -71,7 +71,7 @@ slope °, aspect °), mask.npy (uint8, N×S×S), cloud.npy (uint8, N×2×S×S: 0
 	flags.Uint64Var(&f.seed, "seed", demoSeed, "the same seed gives the same pixels")
 	flags.StringVar(&f.size, "size", "", "size in pixels: of the event, as 1024x1024 (default "+demoSize+"), or of a patch (default "+patchSize+")")
 	flags.BoolVar(&f.heldOut, "held-out", false, "draw from ranges that training does not see")
-	flags.StringVar(&f.from, "ranges", "", "JSON file of what to draw an event's nature from, as in patches.json; what it leaves out stays as it is")
+	flags.StringVar(&f.from, "ranges", "", "JSON file of what to draw an event's nature from, like the ranges of patches.json; what it leaves out stays as it is (patches have a share of landslides of their own)")
 	cmd.MarkFlagsMutuallyExclusive("held-out", "ranges")
 	flags.IntVar(&f.patches, "patches", 0, "write this many training patches as NumPy arrays instead of an event")
 	flags.IntVar(&f.workers, "workers", 0, "events to make at a time for patches (default one a processor)")
