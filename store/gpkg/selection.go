@@ -129,7 +129,7 @@ func (s *selection) first(ctx context.Context, tx *sql.Tx) (first int64, err err
 	if s.near != nil {
 		boxes = []orb.Bound{*s.near}
 	}
-	args := append([]any{}, s.args[:strings.Count(s.terms[0], "?")]...) // of the run
+	run, args := s.ofRun()
 	var reach []string
 	for _, b := range boxes {
 		reach = append(reach, `east >= ? AND west <= ? AND north >= ? AND south <= ?`)
@@ -138,12 +138,21 @@ func (s *selection) first(ctx context.Context, tx *sql.Tx) (first int64, err err
 	if len(reach) == 0 {
 		return 0, nil
 	}
-	err = tx.QueryRowContext(ctx, `SELECT coalesce(1000 * min(number), 0) FROM scarp_ranges l WHERE `+s.terms[0]+` AND (`+strings.Join(reach, ` OR `)+`)`, args...).Scan(&first)
-	return first, err
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(min(number), 0) FROM scarp_ranges l WHERE `+run+` AND (`+strings.Join(reach, ` OR `)+`)`, args...).Scan(&first)
+	return ranged * first, err
 }
 
-// scanned is how many landslides are looked at for a page before the spatial index is asked.
-const scanned = 20_000
+// ofRun is the term that selects the run, or every event's latest.
+func (s *selection) ofRun() (string, []any) {
+	return s.terms[0], append([]any{}, s.args[:strings.Count(s.terms[0], "?")]...)
+}
+
+const (
+	// scanned is how many landslides are looked at for a page before the spatial index is asked.
+	scanned = 20_000
+	// ranged is how many ids make a range, of which scarp_ranges knows where its landslides lie.
+	ranged = 1000
+)
 
 // page reads one landslide more than the limit, to know whether there is a next page.
 func (s *selection) page(ctx context.Context, tx *sql.Tx, q store.Query, e store.Extent) (store.Page, error) {
@@ -167,14 +176,14 @@ func (s *selection) page(ctx context.Context, tx *sql.Tx, q store.Query, e store
 	case e.More && q.Indexed():
 		// Where matches abound a page is full soon.
 		tests, args := s.tests()
-		from, fromArgs := s.terms[0], s.args[:strings.Count(s.terms[0], "?")] // the run
+		from, fromArgs := s.ofRun()
 		if len(q.Sort) == 0 {
-			from, fromArgs = from+` AND l.id >= ?`, append(append([]any{}, fromArgs...), e.First)
+			from, fromArgs = from+` AND l.id >= ?`, append(fromArgs, e.First)
 		}
 		if paged {
-			from, fromArgs = from+` AND `+behind.Text, append(append([]any{}, fromArgs...), behind.Args...)
+			from, fromArgs = from+` AND `+behind.Text, append(fromArgs, behind.Args...)
 		}
-		all := append(append([]any{}, fromArgs...), scanned)
+		all := append(fromArgs, scanned)
 		found, err = readFrom(ctx, tx, q, `(SELECT * FROM landslides l WHERE `+from+order+` LIMIT ?) l`, tests+order, append(all, args...)...)
 		if err != nil || len(found) > q.Limit {
 			break
