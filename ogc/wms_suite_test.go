@@ -131,6 +131,15 @@ func (d wmsDoc) layers() []nested {
 	return all
 }
 
+// requireAddresses checks the address of every operation.
+func (d wmsDoc) requireAddresses(t *testing.T) {
+	t.Helper()
+	r := d.Capability.Request
+	for _, o := range []wmsOperation{r.GetCapabilities, r.GetMap, r.GetFeatureInfo} {
+		require.Equal(t, base+"/wms?", o.Get.Href)
+	}
+}
+
 // named lists the layers that can be asked for.
 func (d wmsDoc) named() []nested {
 	return slices.DeleteFunc(d.layers(), func(l nested) bool { return l.Name == "" })
@@ -297,12 +306,7 @@ func TestWMSSuiteCapabilities(t *testing.T) {
 	}
 	require.Len(t, doc.named(), 15)
 	for name, check := range map[string]func(*testing.T){
-		"getcapabilities:capability-onlineresource": func(t *testing.T) {
-			r := doc.Capability.Request
-			for _, o := range []wmsOperation{r.GetCapabilities, r.GetMap, r.GetFeatureInfo} {
-				require.Equal(t, base+"/wms?", o.Get.Href)
-			}
-		},
+		"getcapabilities:capability-onlineresource": func(t *testing.T) { doc.requireAddresses(t) },
 		"getcapabilities:capability-xml-getcapabilities-format": func(t *testing.T) {
 			require.Contains(t, doc.Capability.Request.GetCapabilities.Format, "text/xml")
 		},

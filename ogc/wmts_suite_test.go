@@ -24,8 +24,7 @@ import (
 func TestWMTSSuiteExceptions(t *testing.T) {
 	s := newServer(t)
 	info := replaced(wmtsTile, "GetTile", "GetFeatureInfo") + "&infoformat=text/plain&i=1&j=2"
-	type refusal struct{ target, code, locator string }
-	cases := map[string]refusal{
+	cases := map[string]wmtsRefusal{
 		"InvalidQueryString":                             {"/wmts?request~GetCapabilities!service~!'WMTS'version~'1.0.0'", "MissingParameterValue", "service"},
 		"InvalidService":                                 {"/wmts?service=BOGUS&request=GetCapabilities", "InvalidParameterValue", "service"},
 		"InvalidRequest":                                 {"/wmts?service=WMTS&request=GetBOGUS", "InvalidParameterValue", "request"},
@@ -45,7 +44,7 @@ func TestWMTSSuiteExceptions(t *testing.T) {
 	}
 	// What both operations refuse, since both name a tile.
 	for operation, target := range map[string]string{"GetTile": wmtsTile, "GetFeatureInfo": info} {
-		for name, tt := range map[string]refusal{
+		for name, tt := range map[string]wmtsRefusal{
 			"Missing version":                      {replaced(target, "&version=1.0.0", ""), "MissingParameterValue", "version"},
 			"Missing layer":                        {replaced(target, "&layer=atsuma-2018_mask", ""), "MissingParameterValue", "layer"},
 			"Missing style":                        {replaced(target, "&style=default", ""), "MissingParameterValue", "style"},
@@ -65,10 +64,19 @@ func TestWMTSSuiteExceptions(t *testing.T) {
 			cases[operation+"."+name] = tt
 		}
 	}
+	requireReports(t, s, http.StatusBadRequest, cases)
+}
+
+// wmtsRefusal is a request with the code and the locator of the report that answers it.
+type wmtsRefusal struct{ target, code, locator string }
+
+// requireReports sends requests that are all refused with one status.
+func requireReports(t *testing.T, s *server, status int, cases map[string]wmtsRefusal) {
+	t.Helper()
 	for name, tt := range cases {
 		t.Run(name, func(t *testing.T) {
 			r := s.get(tt.target)
-			require.Equal(t, http.StatusBadRequest, r.StatusCode)
+			require.Equal(t, status, r.StatusCode)
 			code, locator, _ := owsException(t, r)
 			require.Equal(t, []string{tt.code, tt.locator}, []string{code, locator})
 		})
@@ -79,8 +87,7 @@ func TestWMTSSuiteExceptions(t *testing.T) {
 // that begin with Server.RESTful, which want any status of an error.
 func TestWMTSSuiteResourceExceptions(t *testing.T) {
 	s := newServer(t)
-	type refusal struct{ target, code, locator string }
-	cases := map[string]refusal{
+	cases := map[string]wmtsRefusal{
 		"InvalidQueryString":                       {"/wmts/1.0.0/BOGUS.xml", "NoApplicableCode", ""},
 		"GetTile.Missing Format":                   {wmtsRest, "InvalidParameterValue", "format"},
 		"GetTile.Invalid.Tile.Format":              {wmtsRest + ".gif", "InvalidParameterValue", "format"},
@@ -94,7 +101,7 @@ func TestWMTSSuiteResourceExceptions(t *testing.T) {
 	}
 	for operation, rest := range map[string]string{"GetTile": ".png", "GetFeatureInfo": "/2/3.json"} {
 		at := func(pairs ...string) string { return replaced(wmtsRest, pairs...) + rest }
-		for name, tt := range map[string]refusal{
+		for name, tt := range map[string]wmtsRefusal{
 			"Missing Style":                        {at("/default/", "//"), "InvalidParameterValue", "style"},
 			"Missing TileMatrixSet":                {at("/WebMercatorQuad/", "//"), "InvalidParameterValue", "TileMatrixSet"},
 			"Missing TileMatrix":                   {at("/1/0/1", "//0/1"), "InvalidParameterValue", "TileMatrix"},
@@ -111,14 +118,7 @@ func TestWMTSSuiteResourceExceptions(t *testing.T) {
 			cases[operation+"."+name] = tt
 		}
 	}
-	for name, tt := range cases {
-		t.Run(name, func(t *testing.T) {
-			r := s.get(tt.target)
-			require.Equal(t, http.StatusNotFound, r.StatusCode)
-			code, locator, _ := owsException(t, r)
-			require.Equal(t, []string{tt.code, tt.locator}, []string{code, locator})
-		})
-	}
+	requireReports(t, s, http.StatusNotFound, cases)
 }
 
 // Requests for capabilities.

@@ -58,7 +58,7 @@ func owsException(t *testing.T, r *http.Response) (code, locator, says string) {
 func TestWMTSExceptions(t *testing.T) {
 	s := newServer(t)
 	info := replaced(wmtsTile, "GetTile", "GetFeatureInfo") + "&infoformat=text/plain&i=1&j=2"
-	for name, tt := range map[string]struct{ target, code, locator string }{
+	requireReports(t, s, http.StatusBadRequest, map[string]wmtsRefusal{
 		"no request":             {"/wmts?service=WMTS", "MissingParameterValue", "request"},
 		"higher sequence":        {"/wmts?service=WMTS&request=GetCapabilities&updatesequence=99999999999", "InvalidUpdateSequence", ""},
 		"sequence is text":       {"/wmts?service=WMTS&request=GetCapabilities&updatesequence=x", "InvalidUpdateSequence", ""},
@@ -71,14 +71,7 @@ func TestWMTSExceptions(t *testing.T) {
 		"pixel is text":          {replaced(info, "&j=2", "&j=a"), "InvalidParameterValue", "J"},
 		"pixel is not a number":  {replaced(info, "&i=1", "&i=1e1"), "InvalidParameterValue", "I"},
 		"picture's other format": {replaced(info, "image/png", "image/bogus"), "InvalidParameterValue", "format"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := s.get(tt.target)
-			require.Equal(t, http.StatusBadRequest, r.StatusCode)
-			code, locator, _ := owsException(t, r)
-			require.Equal(t, []string{tt.code, tt.locator}, []string{code, locator})
-		})
-	}
+	})
 }
 
 // What no route answers below /wmts is refused with the same report: an address
