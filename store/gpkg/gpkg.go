@@ -16,7 +16,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -27,6 +29,9 @@ import (
 
 //go:embed migrations/*.sql
 var migrations embed.FS
+
+// patience is how long others who hold the file are waited for.
+const patience = 15 * time.Second
 
 // readers is how many queries run at once; the rest wait.
 const readers = 4
@@ -66,7 +71,7 @@ func open(ctx context.Context, path, journal string) (*Store, error) {
 		return nil, fmt.Errorf("open GeoPackage %s: it is a folder; name a file in it", path)
 	}
 	s := &Store{path: path, counts: store.NewCounts()}
-	common := url.Values{"_busy_timeout": {"15000"}, "_foreign_keys": {"1"}}
+	common := url.Values{"_busy_timeout": {strconv.FormatInt(patience.Milliseconds(), 10)}, "_foreign_keys": {"1"}}
 	// A commit is on the disk when Publish returns only with FULL; in WAL mode
 	// that is one sync a transaction.
 	s.write, err = connect(path, common, url.Values{"_journal_mode": {journal}, "_synchronous": {"FULL"}, "_txlock": {"immediate"}})
@@ -74,7 +79,11 @@ func open(ctx context.Context, path, journal string) (*Store, error) {
 		return nil, s.explain("open", err)
 	}
 	s.write.SetMaxOpenConns(1)
-	if err := s.prepare(ctx); err != nil {
+	err = s.begin(ctx)
+	if err == nil {
+		err = s.prepare(ctx)
+	}
+	if err != nil {
 		s.write.Close()
 		return nil, s.explain("open", err)
 	}
@@ -102,6 +111,24 @@ func connect(path string, settings ...url.Values) (*sql.DB, error) {
 		return nil, err
 	}
 	return sql.OpenDB(connector), nil
+}
+
+// begin makes the first connection. It may turn the log on, for which SQLite
+// wants the file alone: where others open it at the same time SQLite does not
+// wait for them, as it does for writers, and so this does.
+func (s *Store) begin(ctx context.Context) error {
+	for end := time.Now().Add(patience); ; {
+		err := s.write.PingContext(ctx)
+		var e *sqlite.Error
+		if !errors.As(err, &e) || e.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // prepare makes sure that the file is Scarp's and brings its tables up to date.
