@@ -35,3 +35,14 @@ func BlendUniformPatches(m *Model, p float64) []uint8 {
 	blend(pixels, block, m, places, patches)
 	return pixels
 }
+
+// Waiters counts those who wait for blocks that are being computed. A caller
+// is counted in [Stats] a little earlier, when it is let in.
+func (e *Engine) Waiters() (n int) {
+	e.blocks.mu.Lock()
+	defer e.blocks.mu.Unlock()
+	for _, c := range e.blocks.calls {
+		n += c.waiters
+	}
+	return n
+}

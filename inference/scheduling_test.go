@@ -85,7 +85,7 @@ func TestComputationStopsWhenNobodyWaits(t *testing.T) {
 	leave1, left1 := ask()
 	<-reading
 	leave2, left2 := ask()
-	joined := eventually(func() bool { return e.Stats().Callers == 2 })
+	joined := eventually(func() bool { return e.Waiters() == 2 })
 	leave1()
 	assert.True(t, joined)
 	assert.ErrorIs(t, <-left1, context.Canceled)
