@@ -52,7 +52,7 @@ func TestOneComputationHoweverManyWait(t *testing.T) {
 			return err
 		})
 	}
-	arrived := eventually(func() bool { return e.Stats().Callers == 20 })
+	arrived := eventually(func() bool { return e.Waiters() == 20 })
 	close(held)
 	require.NoError(t, g.Wait())
 	assert.True(t, arrived)
