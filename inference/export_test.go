@@ -36,8 +36,7 @@ func BlendUniformPatches(m *Model, p float64) []uint8 {
 	return pixels
 }
 
-// Waiters counts those who wait for blocks that are being computed. A caller
-// is counted in [Stats] a little earlier, when it is let in.
+// Waiters counts those who wait for blocks that are being computed.
 func (e *Engine) Waiters() (n int) {
 	e.blocks.mu.Lock()
 	defer e.blocks.mu.Unlock()

@@ -12,8 +12,6 @@ import (
 type Stats struct {
 	// Patches that wait for imagery or a worker, by priority, and that run now.
 	WaitingInteractive, WaitingBatch, Running int
-	// Callers with priority Interactive that wait for a block.
-	Callers int
 	// Models that are loaded, and their bytes.
 	Models       int
 	SessionBytes int64
@@ -32,7 +30,6 @@ type Stats struct {
 func (e *Engine) Stats() Stats {
 	s := e.counts.snapshot()
 	s.WaitingInteractive, s.WaitingBatch, s.Running = e.scheduler.depth()
-	s.Callers = int(e.interactive.Load())
 	s.Models, s.SessionBytes = e.sessions.stats()
 	s.PatchBytes, s.PatchBytesLimit = e.kept.Bytes()
 	return s
