@@ -17,7 +17,7 @@ RUN go mod download
 COPY . .
 COPY --from=web /src/web/dist web/dist
 ARG VERSION=dev
-RUN go build -trimpath -buildvcs=false -ldflags "-X scarp/server/cli.version=$VERSION" -o /scarp .
+RUN go build -trimpath -buildvcs=false -ldflags "-X github.com/scarp-map/scarp/server/cli.version=$VERSION" -o /scarp .
 
 FROM debian:12.12-slim
 RUN apt-get update \

@@ -13,7 +13,7 @@ export CGO_ENABLED = 1
 .PHONY: build demo test test-short test-ogc fuzz-api test-models bench clean dependencies test-dependencies
 
 build: $(ORT) $(WEB)
-	go build -trimpath -buildvcs=false -ldflags "-X scarp/server/cli.version=$(VERSION)" -o build/scarp .
+	go build -trimpath -buildvcs=false -ldflags "-X github.com/scarp-map/scarp/server/cli.version=$(VERSION)" -o build/scarp .
 
 demo: dependencies build
 	@[ -f data/demo/event.yaml ] || build/scarp simulate -o data/demo

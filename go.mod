@@ -1,4 +1,4 @@
-module scarp
+module github.com/scarp-map/scarp
 
 go 1.26.0
 

@@ -5,7 +5,7 @@ import (
 	"context"
 	"os"
 
-	"scarp/server/cli"
+	"github.com/scarp-map/scarp/server/cli"
 )
 
 func main() {

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gocloud.dev/blob/memblob"
 
-	"scarp/cache"
+	"github.com/scarp-map/scarp/cache"
 )
 
 func open(t *testing.T, c cache.Config) cache.Cache {
@@ -179,18 +179,18 @@ func TestFolderIsSweptOldestFirst(t *testing.T) {
 func TestDeletePrefixDropsOnlyWhatIsUnderIt(t *testing.T) {
 	bucket := memblob.OpenBucket(nil)
 	defer bucket.Close()
-	c := open(t, cache.Config{Bucket: bucket, Prefix: "scarp/"})
+	c := open(t, cache.Config{Bucket: bucket, Prefix: "github.com/scarp-map/scarp/"})
 	for _, k := range []string{"a/1", "a/2", "ab/1", "b/1"} {
 		require.NoError(t, c.Put(t.Context(), k, []byte(k)))
 	}
 	require.NoError(t, c.DeletePrefix(t.Context(), "a/"))
 	require.NoError(t, c.Close())
-	c = open(t, cache.Config{Bucket: bucket, Prefix: "scarp/"})
+	c = open(t, cache.Config{Bucket: bucket, Prefix: "github.com/scarp-map/scarp/"})
 	for key, want := range map[string]cache.Tier{"a/1": cache.Miss, "a/2": cache.Miss, "ab/1": cache.Blob, "b/1": cache.Blob} {
 		_, tier := get(t, c, key)
 		assert.Equal(t, want, tier, key)
 	}
-	ok, err := bucket.Exists(t.Context(), "scarp/b/1")
+	ok, err := bucket.Exists(t.Context(), "github.com/scarp-map/scarp/b/1")
 	require.NoError(t, err)
 	assert.True(t, ok, "keys carry the prefix")
 }

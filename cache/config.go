@@ -34,7 +34,7 @@ type Config struct {
 	BlobURL string
 	// Bucket is used instead of BlobURL when set; the cache does not close it.
 	Bucket *blob.Bucket
-	// Prefix is put before all keys in the blob store, for example "scarp/".
+	// Prefix is put before all keys in the blob store, for example "github.com/scarp-map/scarp/".
 	Prefix string
 	// FolderBytes bounds the bytes in the store when BlobURL is a folder: the
 	// oldest entries are removed when it is exceeded. 0 means no bound. Stores

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // BenchmarkReadWindow reads what a patch of BBUnet with its halo needs: 12 bands of both sides and terrain.

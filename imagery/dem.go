@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"scarp/imagery/terrain"
+	"github.com/scarp-map/scarp/imagery/terrain"
 )
 
 // dem is an opened elevation raster.

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 const eventYAML = `

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 func TestTheClearestPixelIsTakenWhereScenesOverlap(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 var allTerrain = []string{imagery.Elevation, imagery.Slope, imagery.Aspect}

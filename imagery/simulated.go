@@ -14,7 +14,7 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geojson"
 
-	"scarp/imagery/simulate"
+	"github.com/scarp-map/scarp/imagery/simulate"
 )
 
 // The files of a simulated event in its folder, besides its scenes.

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/imagery/simulate"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/simulate"
 )
 
 // TestSimulatedEventIsReadBack writes a simulated event and reads it as any other event is read.

@@ -10,7 +10,7 @@ import (
 	"github.com/airbusgeo/godal"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 var twelve = []string{"B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"}

@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"scarp/imagery"
-	"scarp/imagery/imagerytest"
-	"scarp/inference"
-	"scarp/inference/inferencetest"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/inference/inferencetest"
 )
 
 // benchModel returns the first model of $SCARP_BENCH_MODELS or else of the shipped ones, else the tiny one.

@@ -3,7 +3,7 @@ package inference
 import (
 	"time"
 
-	"scarp/cache"
+	"github.com/scarp-map/scarp/cache"
 )
 
 // BlockSize is the side of a block in pixels.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // Quality says what about an event may make a model's predictions of it worse

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // The ways to find clouds, for [Config].Clouds.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // pending marks a pixel that is to be predicted, in the result of codes.

@@ -12,7 +12,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/semaphore"
 
-	"scarp/cache"
+	"github.com/scarp-map/scarp/cache"
 )
 
 // Config configures an [Engine]. Zero numbers stand for the defaults, which

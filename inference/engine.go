@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
-	"scarp/cache"
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // Engine predicts blocks; it is the [Predictor] that is not a test's. It is

@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/cache"
-	"scarp/imagery/imagerytest"
-	"scarp/inference"
-	"scarp/inference/inferencetest"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/inference/inferencetest"
 )
 
 func newCache(t testing.TB) cache.Cache {

@@ -1,6 +1,6 @@
 package inference
 
-import "scarp/imagery"
+import "github.com/scarp-map/scarp/imagery"
 
 // FillOnce makes the tensors of the patch with its upper left at (x, y) from a
 // window that read gives, for tests and benchmarks of the preparation.

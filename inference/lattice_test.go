@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/inference"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // With stride 256 blocks take four patches, the least that overlapping ones

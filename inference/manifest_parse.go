@@ -15,7 +15,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 //go:embed manifest.schema.json

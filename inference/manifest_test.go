@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/inference"
+	"github.com/scarp-map/scarp/inference"
 )
 
 func testdata() []fs.FS { return []fs.FS{os.DirFS("testdata")} }

@@ -6,7 +6,7 @@ import (
 	"math"
 	"time"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // patch is what a network says over the used part of one patch of the lattice:

@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"scarp/cache"
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // A view of a whole event looks for thousands of blocks, most of which may be

@@ -3,7 +3,7 @@ package inference
 import (
 	"context"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // Predictor gives blocks. [Engine] is the real one.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // preparer turns windows of imagery into a network's input tensors, as its

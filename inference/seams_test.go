@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/imagery/imagerytest"
-	"scarp/imagery/simulate"
-	"scarp/inference"
-	"scarp/inference/inferencetest"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/imagery/simulate"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/inference/inferencetest"
 )
 
 // modelsToTest are the shipped models, where there are any, and the tiny ones.

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"scarp/cache"
+	"github.com/scarp-map/scarp/cache"
 )
 
 // Stats is a snapshot of an engine, for metrics and benchmarks. Counters count from the engine's start.

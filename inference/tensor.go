@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // Tensor is an input of a network: float32 of shape Channels, Size, Size, one channel after the other.

@@ -1,7 +1,7 @@
 package inference
 
 import (
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // axis maps a patch's pixels along one axis to a window's: pixels beyond the

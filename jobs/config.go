@@ -10,9 +10,9 @@ import (
 	"github.com/riverqueue/river"
 	"gocloud.dev/blob"
 
-	"scarp/imagery"
-	"scarp/inference"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/store"
 )
 
 // Config says what an [Engine] works with. The caller owns what it passes in

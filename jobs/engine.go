@@ -13,10 +13,10 @@ import (
 	"github.com/paulmach/orb"
 	"golang.org/x/sync/errgroup"
 
-	"scarp/imagery"
-	"scarp/inference"
-	"scarp/jobs/mapping"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/jobs/mapping"
+	"github.com/scarp-map/scarp/store"
 )
 
 // MapLandslides is the id of the process that maps landslides.

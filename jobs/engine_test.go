@@ -20,16 +20,16 @@ import (
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
 
-	"scarp/imagery"
-	"scarp/imagery/imagerytest"
-	"scarp/inference"
-	"scarp/inference/inferencetest"
-	"scarp/jobs"
-	"scarp/jobs/mapping"
-	"scarp/store"
-	"scarp/store/export"
-	"scarp/store/gpkg"
-	"scarp/store/postgrestest"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/inference/inferencetest"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/jobs/mapping"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/export"
+	"github.com/scarp-map/scarp/store/gpkg"
+	"github.com/scarp-map/scarp/store/postgrestest"
 )
 
 // sources is one event, "synthetic".

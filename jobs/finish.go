@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"scarp/jobs/mapping"
-	"scarp/store"
+	"github.com/scarp-map/scarp/jobs/mapping"
+	"github.com/scarp-map/scarp/store"
 )
 
 // finish joins the predicted blocks, outlines them, keeps the outputs and

@@ -17,7 +17,7 @@ import (
 
 	"github.com/paulmach/orb/geojson"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 // Errors of the engine (returned wrapped).

@@ -9,7 +9,7 @@ import (
 
 	"github.com/riverqueue/river"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 // record is a job with what the engine alone needs to know of it.

@@ -12,10 +12,10 @@ import (
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
 
-	"scarp/imagery"
-	"scarp/jobs/mapping"
-	"scarp/store"
-	"scarp/store/export"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/jobs/mapping"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/export"
 )
 
 // outputs are the files that a job keeps.

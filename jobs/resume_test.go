@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/inference"
-	"scarp/inference/inferencetest"
-	"scarp/jobs"
-	"scarp/store/postgrestest"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/inference/inferencetest"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/store/postgrestest"
 )
 
 // Environment of the child process of TestKilledProcess.

@@ -11,7 +11,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
-	"scarp/jobs/mapping"
+	"github.com/scarp-map/scarp/jobs/mapping"
 )
 
 // Why an attempt is interrupted.

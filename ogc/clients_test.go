@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc"
+	"github.com/scarp-map/scarp/ogc"
 )
 
 // listen serves over HTTP, as programs of other people see it.

@@ -23,7 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
-	"scarp/jobs"
+	"github.com/scarp-map/scarp/jobs"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc/ogctest"
-	"scarp/store"
+	"github.com/scarp-map/scarp/ogc/ogctest"
+	"github.com/scarp-map/scarp/store"
 )
 
 type itemsDoc struct {

@@ -16,9 +16,9 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc/ogctest"
-	"scarp/store"
-	"scarp/store/gpkg"
+	"github.com/scarp-map/scarp/ogc/ogctest"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/gpkg"
 )
 
 const landslides = "/collections/atsuma-2018_landslides/items"

@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/jobs"
-	"scarp/ogc"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/ogc"
 )
 
 // patient is a server that waits for processes that are really carried out.

@@ -16,8 +16,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
-	"scarp/jobs"
-	"scarp/ogc"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/ogc"
 )
 
 func (s *server) execute(process, body string, headers ...string) *http.Response {

@@ -12,10 +12,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/ogc"
-	"scarp/ogc/ogctest"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/ogc"
+	"github.com/scarp-map/scarp/ogc/ogctest"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // ogcapi-tiles-1/1.0/conf/datetime, ogcapi-maps-1/1.0/conf/datetime and general-subsetting.

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc"
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // validate reads documents, by the names of their files. It holds each against the

@@ -14,13 +14,13 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/ogc"
-	"scarp/ogc/common"
-	"scarp/ogc/ogctest"
-	"scarp/store"
-	"scarp/store/gpkg"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/ogc"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/ogctest"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/gpkg"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // base is the public address in tests: with a prefix, to see that links keep it.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 const tilePath = "/collections/atsuma-2018_mask/map/tiles/WebMercatorQuad"

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc"
+	"github.com/scarp-map/scarp/ogc"
 )
 
 // The names of the cases below are those of the tests of the OGC's suite for WMS

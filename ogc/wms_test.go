@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/ogc"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 const (

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc/ogctest"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/ogc/ogctest"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // The names of the cases below are those of the tests of the OGC's suite for WMTS

@@ -12,10 +12,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/ogc"
-	"scarp/ogc/ogctest"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/ogc"
+	"github.com/scarp-map/scarp/ogc/ogctest"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 const (

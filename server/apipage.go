@@ -8,8 +8,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
-	"scarp/web"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/web"
 )
 
 // addAPIPage serves /try.html, the page to try the API with, where the program

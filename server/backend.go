@@ -15,14 +15,14 @@ import (
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
 
-	"scarp/cache"
-	"scarp/imagery"
-	"scarp/inference"
-	"scarp/jobs"
-	"scarp/models"
-	"scarp/store"
-	"scarp/store/open"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/models"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/open"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // NewLogger returns the logger that the settings ask for. It writes to standard error.

@@ -18,7 +18,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
-	"scarp/inference"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // Config is every setting of the server. A setting has one name: the flag

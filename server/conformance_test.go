@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc/ats"
+	"github.com/scarp-map/scarp/ogc/ats"
 )
 
 // What the server declares at /conformance holds.

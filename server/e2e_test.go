@@ -22,9 +22,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/imagery/simulate"
-	"scarp/server"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/simulate"
+	"github.com/scarp-map/scarp/server"
 )
 
 // The tests in this file use a whole server, wired as `scarp serve` wires it,

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"scarp/imagery"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/store"
 )
 
 // eventTTL is how long a definition is believed before the store is asked

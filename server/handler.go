@@ -16,12 +16,12 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"scarp/imagery"
-	"scarp/ogc"
-	"scarp/ogc/common"
-	"scarp/ogc/processes"
-	"scarp/tiles"
-	"scarp/web"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/ogc"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/processes"
+	"github.com/scarp-map/scarp/tiles"
+	"github.com/scarp-map/scarp/web"
 )
 
 // maxBody bounds the body of a request: an area of interest is the largest thing that is sent.

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/store/postgrestest"
+	"github.com/scarp-map/scarp/store/postgrestest"
 )
 
 // Two servers share a database: an event that one registers is mapped by

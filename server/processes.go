@@ -10,12 +10,12 @@ import (
 
 	"github.com/airbusgeo/godal"
 
-	"scarp/imagery"
-	"scarp/jobs"
-	"scarp/jobs/analysis"
-	"scarp/jobs/callback"
-	"scarp/jobs/echo"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/jobs/analysis"
+	"github.com/scarp-map/scarp/jobs/callback"
+	"github.com/scarp-map/scarp/jobs/echo"
+	"github.com/scarp-map/scarp/store"
 )
 
 // processes are what jobs can do beside mapping. What clients refer to must lie

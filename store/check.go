@@ -13,8 +13,8 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/peterstace/simplefeatures/geom"
 
-	"scarp/imagery"
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // ErrInvalid is returned (wrapped) for a run, landslide or query that can't be

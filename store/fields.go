@@ -3,7 +3,7 @@ package store
 import (
 	"time"
 
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // Field is one attribute of landslides, by which they can be selected and

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // SortKey orders landslides by a field. Those without a value come last.

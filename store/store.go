@@ -10,8 +10,8 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"scarp/imagery"
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // ErrNotFound is returned (wrapped) when there is no such event, run or landslide.

@@ -11,11 +11,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/cache"
-	"scarp/imagery"
-	"scarp/imagery/imagerytest"
-	"scarp/inference"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // ready is a source that has its facts, and all windows read once, at hand: what

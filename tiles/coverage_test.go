@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // On the event's own grid the numbers are the predicted ones, as floats and as bytes.

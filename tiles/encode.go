@@ -14,7 +14,7 @@ import (
 
 	"github.com/airbusgeo/godal"
 
-	"scarp/inference"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // The media types that pictures and tiles are encoded in.

@@ -14,10 +14,10 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
-	"scarp/cache"
-	"scarp/imagery"
-	"scarp/inference"
-	"scarp/store"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/store"
 )
 
 // Config bounds the engine. The zero value of a field means its default.

@@ -11,12 +11,12 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/stretchr/testify/require"
 
-	"scarp/cache"
-	"scarp/imagery"
-	"scarp/imagery/imagerytest"
-	"scarp/inference"
-	"scarp/store"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // predictor predicts without a network: a pixel's value is a function of its

@@ -11,7 +11,7 @@ import (
 	"github.com/paulmach/orb/planar"
 	"github.com/paulmach/orb/simplify"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 // geoJSONTile encodes the landslides of a run that touch a tile, in longitude

@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/imagery/imagerytest"
-	"scarp/imagery/simulate"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/imagery/simulate"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // simulated is a simulated event as a source, without files.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // cellSize is the side in pixels of a lattice's cells. It divides the size of

@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery/imagerytest"
-	"scarp/store"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // sorting is a store that answers with the largest landslides first where it is asked to.

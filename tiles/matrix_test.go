@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery/imagerytest"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // Figures as printed in OGC 17-083r4, annex D.

@@ -8,9 +8,9 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/planar"
 
-	"scarp/imagery"
-	"scarp/inference"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/store"
 )
 
 // reason says in words why a code is not a probability.

@@ -9,7 +9,7 @@ import (
 	"github.com/paulmach/orb"
 	"golang.org/x/image/vector"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 const (

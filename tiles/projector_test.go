@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 func TestNorthingFirst(t *testing.T) {

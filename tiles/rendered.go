@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"time"
 
-	"scarp/cache"
+	"github.com/scarp-map/scarp/cache"
 )
 
 // A kept tile begins with a header: a version, when it was drawn, and the hash

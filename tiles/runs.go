@@ -7,7 +7,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 // runs remembers for a short time which run of an event is the latest, so that

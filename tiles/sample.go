@@ -3,8 +3,8 @@ package tiles
 import (
 	"math"
 
-	"scarp/imagery"
-	"scarp/inference"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // tie moves samples that fall on the border between two pixels, up to

@@ -6,7 +6,7 @@ import (
 	"math"
 	"strings"
 
-	"scarp/inference"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // Colours of what has no probability, and of what legends are written in.

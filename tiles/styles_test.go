@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/cache"
-	"scarp/imagery/imagerytest"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 func TestStylesAreData(t *testing.T) {

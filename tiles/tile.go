@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"scarp/cache"
+	"github.com/scarp-map/scarp/cache"
 )
 
 // keyVersion is part of the keys of tiles: raise it when the same request draws differently.

@@ -9,11 +9,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/cache"
-	"scarp/imagery/imagerytest"
-	"scarp/inference"
-	"scarp/store"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // middle returns a request for the tile over the middle of the event.

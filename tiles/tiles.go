@@ -11,8 +11,8 @@ import (
 	"image/color"
 	"time"
 
-	"scarp/cache"
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // Layer names what of an event is drawn.

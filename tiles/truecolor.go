@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // window is a piece of a level of one side's red, green and blue.

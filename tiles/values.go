@@ -3,7 +3,7 @@ package tiles
 import (
 	"math"
 
-	"scarp/inference"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // finishValues encodes the numbers themselves: a GeoTIFF of 0 to 1 with NaN

@@ -14,7 +14,7 @@ import (
 	"github.com/paulmach/orb/planar"
 	"github.com/paulmach/orb/simplify"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 const (

@@ -7,10 +7,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/cache"
-	"scarp/imagery/imagerytest"
-	"scarp/inference"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // whole is a view of the synthetic event's own grid.

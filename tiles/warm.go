@@ -5,8 +5,8 @@ import (
 	"log/slog"
 	"sync"
 
-	"scarp/imagery"
-	"scarp/inference"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // warmer predicts, one after the other and behind everything else, blocks that

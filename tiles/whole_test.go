@@ -13,13 +13,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/cache"
-	"scarp/imagery/imagerytest"
-	"scarp/inference"
-	"scarp/inference/inferencetest"
-	"scarp/store"
-	"scarp/store/gpkg"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/inference/inferencetest"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/gpkg"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // The engine over the real predictor, cache and store.

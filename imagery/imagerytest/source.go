@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // Source is a made-up event that implements [imagery.Source]. Vegetated hills

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // Sources finds synthetic events by id; it implements [imagery.Sources].

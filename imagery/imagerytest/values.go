@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // Reflectance × 10000 of the two surfaces, in the order of [imagery.Bands].

@@ -15,7 +15,7 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"scarp/imagery/terrain"
+	"github.com/scarp-map/scarp/imagery/terrain"
 )
 
 // Event is a simulated landslide event on a grid of Width×Height pixels of 10 m, row-major with row 0 in the north.

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery/simulate"
+	"github.com/scarp-map/scarp/imagery/simulate"
 )
 
 // readNPY reads an array by the format's definition: magic, version, header length, header, values.

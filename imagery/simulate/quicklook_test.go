@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"testing"
 
-	"scarp/imagery/simulate"
+	"github.com/scarp-map/scarp/imagery/simulate"
 )
 
 // TestQuicklook writes pre, post and mask of a few events as PNG into the folder SCARP_QUICKLOOK, for the eye to judge.

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery/simulate"
+	"github.com/scarp-map/scarp/imagery/simulate"
 )
 
 func generate(t *testing.T, c simulate.Config) *simulate.Event {

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery/terrain"
+	"github.com/scarp-map/scarp/imagery/terrain"
 )
 
 const nodata = -9999

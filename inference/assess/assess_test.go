@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/inference/assess"
+	"github.com/scarp-map/scarp/inference/assess"
 )
 
 // rows shows a matcher two drawings: # is a landslide.

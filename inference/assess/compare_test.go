@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/inference/assess"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference/assess"
 )
 
 // raster writes a GeoTIFF of w×h pixels in UTM zone 48N with its upper left at (500000+dx, 3700000).

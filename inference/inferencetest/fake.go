@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"scarp/cache"
-	"scarp/imagery"
-	"scarp/inference"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // Fake is a predictor whose pixels are a function of their place.

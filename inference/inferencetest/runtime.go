@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"scarp/inference"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // RequireVariable is the environment variable that makes tests fail, rather

@@ -17,12 +17,12 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/jobs"
-	"scarp/jobs/analysis"
-	"scarp/jobs/geodesic"
-	"scarp/store"
-	"scarp/store/gpkg"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/jobs/analysis"
+	"github.com/scarp-map/scarp/jobs/geodesic"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/gpkg"
 )
 
 // sources has an event whose run has one landslide, and files in a folder that clients may name.

@@ -10,8 +10,8 @@ import (
 	"github.com/airbusgeo/godal"
 	"github.com/paulmach/orb"
 
-	"scarp/inference/assess"
-	"scarp/jobs"
+	"github.com/scarp-map/scarp/inference/assess"
+	"github.com/scarp-map/scarp/jobs"
 )
 
 // The outputs of [Compare]. All but the summary are application/geo+json.

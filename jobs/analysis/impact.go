@@ -14,8 +14,8 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"scarp/jobs"
-	"scarp/jobs/geodesic"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/jobs/geodesic"
 )
 
 // The outputs of [Impact].

@@ -10,7 +10,7 @@ import (
 	"github.com/paulmach/orb/encoding/wkb"
 	"github.com/peterstace/simplefeatures/rtree"
 
-	"scarp/jobs/geodesic"
+	"github.com/scarp-map/scarp/jobs/geodesic"
 )
 
 const (

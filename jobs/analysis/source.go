@@ -15,8 +15,8 @@ import (
 	"github.com/airbusgeo/godal"
 	"github.com/paulmach/orb/geojson"
 
-	"scarp/jobs"
-	"scarp/store"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/store"
 )
 
 // Sources finds vector data.

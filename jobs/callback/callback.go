@@ -23,7 +23,7 @@ import (
 	"syscall"
 	"time"
 
-	"scarp/jobs"
+	"github.com/scarp-map/scarp/jobs"
 )
 
 // Options says where callbacks may go.

@@ -13,7 +13,7 @@ import (
 
 	"maps"
 
-	"scarp/jobs"
+	"github.com/scarp-map/scarp/jobs"
 )
 
 // MaxPause bounds how long an echo may take, in seconds.

@@ -6,7 +6,7 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/stretchr/testify/require"
 
-	"scarp/jobs/geodesic"
+	"github.com/scarp-map/scarp/jobs/geodesic"
 )
 
 // A degree along the equator and along a meridian, and the square between: as

@@ -8,9 +8,9 @@ import (
 	"github.com/paulmach/orb"
 	"golang.org/x/sync/errgroup"
 
-	"scarp/imagery"
-	"scarp/inference"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/store"
 )
 
 // stats gathers what the pixels of one polygon say. The sums are taken in the

@@ -6,9 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery/imagerytest"
-	"scarp/inference/inferencetest"
-	"scarp/jobs/mapping"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/inference/inferencetest"
+	"github.com/scarp-map/scarp/jobs/mapping"
 )
 
 // BenchmarkLandslides is everything after the prediction of 2048×2048 pixels:

@@ -3,7 +3,7 @@ package mapping
 import (
 	"github.com/paulmach/orb"
 
-	earth "scarp/jobs/geodesic"
+	earth "github.com/scarp-map/scarp/jobs/geodesic"
 )
 
 // geodesic measures a polygon in longitude and latitude: the area in m²

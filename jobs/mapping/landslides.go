@@ -12,8 +12,8 @@ import (
 
 	"github.com/airbusgeo/godal"
 
-	"scarp/imagery"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/store"
 )
 
 // Result is what a mapping found.

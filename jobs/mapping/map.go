@@ -3,7 +3,7 @@ package mapping
 import (
 	"context"
 
-	"scarp/inference"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // Map carries out a plan from prediction to landslides, in one process. done is

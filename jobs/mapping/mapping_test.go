@@ -18,13 +18,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/imagery/imagerytest"
-	"scarp/inference"
-	"scarp/inference/inferencetest"
-	"scarp/jobs/mapping"
-	"scarp/store"
-	"scarp/store/export"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/imagerytest"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/inference/inferencetest"
+	"github.com/scarp-map/scarp/jobs/mapping"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/export"
 )
 
 func inputs(p *inferencetest.Fake) mapping.Inputs { return mapping.Inputs{Model: p.Models()[0]} }

@@ -10,8 +10,8 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"scarp/imagery"
-	"scarp/inference"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // Mosaic holds the predicted blocks of a plan as one picture, in a memory-mapped

@@ -12,9 +12,9 @@ import (
 	"github.com/peterstace/simplefeatures/geom"
 	"golang.org/x/sync/errgroup"
 
-	"scarp/imagery"
-	"scarp/inference"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/store"
 )
 
 // ErrInput is returned (wrapped) by [NewPlan] when the inputs are wrong; the

@@ -7,7 +7,7 @@ import (
 	"github.com/airbusgeo/godal"
 	"github.com/paulmach/orb"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // projector turns grid pixels (column, row; fractions allowed) into longitude

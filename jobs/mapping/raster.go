@@ -9,7 +9,7 @@ import (
 	"github.com/airbusgeo/godal"
 	"github.com/paulmach/orb"
 
-	"scarp/inference"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // noData marks pixels without a value in the written rasters.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"math"
 
-	"scarp/imagery"
-	"scarp/inference"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
 )
 
 // Bounds on what a low threshold can make us hold.

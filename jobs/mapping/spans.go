@@ -7,7 +7,7 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"scarp/imagery"
+	"github.com/scarp-map/scarp/imagery"
 )
 
 // span is the pixels [x0, x1) of a row.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc/ats"
+	"github.com/scarp-map/scarp/ogc/ats"
 )
 
 // The suites against a server that runs already, which SCARP_TEST_SERVER

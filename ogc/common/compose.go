@@ -11,7 +11,7 @@ import (
 	"image/png"
 	"strconv"
 
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // MaxLayers bounds the collections of one picture.

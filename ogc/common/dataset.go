@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // Dataset describes all collections as one, without an event of its own: its

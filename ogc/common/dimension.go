@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // Chosen is what a value of the dimension time of WMS or WMTS selects.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // Frames reads where and when a picture or coverage is to be: the parameters

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"scarp/imagery"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/store"
 )
 
 // Source opens an event's files. Do not close it.

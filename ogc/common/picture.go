@@ -10,7 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // How long what was drawn may be kept without asking again.

@@ -11,10 +11,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/inference"
-	"scarp/jobs"
-	"scarp/store"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // Problem is an error as clients see it (RFC 9457). Nothing internal may

@@ -10,8 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/imagery"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // Resources serves OGC API Common: landing page, conformance, collections.

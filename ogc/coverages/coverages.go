@@ -10,9 +10,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/imagery"
-	"scarp/ogc/common"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // API serves coverages.

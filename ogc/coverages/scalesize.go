@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"scarp/ogc/common"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // scaleSize is the pixels that a client asks for by axis.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/peterstace/simplefeatures/geom"
 
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // MaxLength is how many bytes a filter may have.

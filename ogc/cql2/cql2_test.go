@@ -10,8 +10,8 @@ import (
 	"github.com/peterstace/simplefeatures/geom"
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc/cql2"
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/ogc/cql2"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 func fields() map[string]filter.Type {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/peterstace/simplefeatures/geom"
 
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // ParseJSON reads CQL2 JSON. The error is a [filter.Error].

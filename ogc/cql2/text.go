@@ -8,7 +8,7 @@ import (
 
 	"github.com/peterstace/simplefeatures/geom"
 
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // ParseText reads CQL2 text. The error is a [filter.Error].

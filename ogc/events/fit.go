@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 
-	"scarp/imagery"
-	"scarp/inference"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/store"
 )
 
 // fitDoc says how a model and an event go together.

@@ -3,8 +3,8 @@ package events
 import (
 	"github.com/labstack/echo/v4"
 
-	"scarp/inference"
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // modelDoc is what the world may know of a model: its manifest, without the weights.

@@ -9,9 +9,9 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geojson"
 
-	"scarp/ogc/common"
-	"scarp/store"
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 type collectionDoc struct {

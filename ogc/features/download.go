@@ -14,10 +14,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
-	"scarp/store"
-	"scarp/store/export"
-	"scarp/store/gpkg"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/export"
+	"github.com/scarp-map/scarp/store/gpkg"
 )
 
 // chunk is how many landslides are in memory while a file is written.

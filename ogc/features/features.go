@@ -15,8 +15,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
-	"scarp/store"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/store"
 )
 
 //go:embed templates

@@ -5,8 +5,8 @@ import (
 
 	"github.com/paulmach/orb/geojson"
 
-	"scarp/ogc/common"
-	"scarp/store"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/store"
 )
 
 // JSON-FG (OGC 21-045): GeoJSON that says when, of what type, and in which CRS.

@@ -8,10 +8,10 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/peterstace/simplefeatures/geom"
 
-	"scarp/ogc/common"
-	"scarp/ogc/cql2"
-	"scarp/store"
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/cql2"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // parsed is what the parameters of an items request say.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc/common"
-	"scarp/store"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/store"
 )
 
 func FuzzParse(f *testing.F) {

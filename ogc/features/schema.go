@@ -3,9 +3,9 @@ package features
 import (
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
-	"scarp/store"
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // schemaDoc is a JSON Schema of attributes, as OGC API Features Part 3 and 5 have it.

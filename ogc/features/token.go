@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"time"
 
-	"scarp/ogc/common"
-	"scarp/store"
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // A token says where a page ended: the last landslide's id and its values of

@@ -23,12 +23,12 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"scarp/cache"
-	"scarp/imagery"
-	"scarp/inference"
-	"scarp/jobs"
-	"scarp/store"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // Day is when everything in tests happens.

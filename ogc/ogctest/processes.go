@@ -12,11 +12,11 @@ import (
 	"sync"
 	"time"
 
-	"scarp/imagery"
-	"scarp/jobs"
-	"scarp/jobs/analysis"
-	"scarp/jobs/echo"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/jobs/analysis"
+	"github.com/scarp-map/scarp/jobs/echo"
+	"github.com/scarp-map/scarp/store"
 )
 
 // processJobs runs processes other than mapping, really, and keeps their outputs in memory.

@@ -15,7 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 //go:embed openapi.yaml

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"scarp/ogc/common"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // Query is a place and what of it is asked for.

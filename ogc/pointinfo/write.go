@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"html"
 
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // Encode writes answers in one of [Formats]. The media type is that to answer

@@ -5,8 +5,8 @@ import (
 	"context"
 	"fmt"
 
-	"scarp/jobs"
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // maxTold bounds the results that a callback holds in bytes; larger ones are

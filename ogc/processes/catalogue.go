@@ -1,10 +1,10 @@
 package processes
 
 import (
-	"scarp/inference/assess"
-	"scarp/jobs/analysis"
-	"scarp/jobs/echo"
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/inference/assess"
+	"github.com/scarp-map/scarp/jobs/analysis"
+	"github.com/scarp-map/scarp/jobs/echo"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // vectorSchema describes an input with vector data; what says which geometries.

@@ -7,9 +7,9 @@ import (
 	"maps"
 	"slices"
 
-	"scarp/inference"
-	"scarp/jobs"
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // The identifiers of the processes.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/jobs"
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // execute starts a job and, unless the client prefers not to wait, answers

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // maxBody bounds the body of an execute request in bytes.

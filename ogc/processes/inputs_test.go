@@ -7,7 +7,7 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // Whatever is sent, an order is either refused with a reason or has inputs

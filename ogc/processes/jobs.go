@@ -14,9 +14,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/jobs"
-	"scarp/ogc/common"
-	"scarp/store"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/store"
 )
 
 // statusDoc is the standard's statusInfo with Scarp's own members at the end.

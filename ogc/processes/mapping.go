@@ -16,10 +16,10 @@ import (
 	"github.com/paulmach/orb/geojson"
 	"github.com/paulmach/orb/planar"
 
-	"scarp/imagery"
-	"scarp/jobs"
-	"scarp/ogc/common"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/store"
 )
 
 // mapInputs is what a checked request to map landslides says.

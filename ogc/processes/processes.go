@@ -17,10 +17,10 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"scarp/imagery"
-	"scarp/inference"
-	"scarp/jobs"
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 //go:embed templates assets

@@ -17,8 +17,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/jobs"
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/jobs"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // results answers as the client of the job wanted when it was submitted.

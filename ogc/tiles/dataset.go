@@ -8,9 +8,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/cache"
-	"scarp/ogc/common"
-	draw "scarp/tiles"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/ogc/common"
+	draw "github.com/scarp-map/scarp/tiles"
 )
 
 // The tiles of the whole dataset show several collections over each other: those

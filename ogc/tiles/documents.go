@@ -7,8 +7,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
-	draw "scarp/tiles"
+	"github.com/scarp-map/scarp/ogc/common"
+	draw "github.com/scarp-map/scarp/tiles"
 )
 
 // The documents of OGC 17-083r4 (tile matrix sets, tileset metadata).

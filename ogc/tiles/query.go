@@ -3,8 +3,8 @@ package tiles
 import (
 	"net/url"
 
-	"scarp/ogc/common"
-	draw "scarp/tiles"
+	"github.com/scarp-map/scarp/ogc/common"
+	draw "github.com/scarp-map/scarp/tiles"
 )
 
 // query holds the parameters of a map tile beside its address.

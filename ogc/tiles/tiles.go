@@ -9,8 +9,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
-	draw "scarp/tiles"
+	"github.com/scarp-map/scarp/ogc/common"
+	draw "github.com/scarp-map/scarp/tiles"
 )
 
 //go:embed templates

@@ -13,7 +13,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // capabilities holds what capabilities documents need beside the catalog.

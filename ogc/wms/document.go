@@ -4,8 +4,8 @@ import (
 	"encoding/xml"
 	"strconv"
 
-	"scarp/ogc/common"
-	"scarp/ogc/pointinfo"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/pointinfo"
 )
 
 // The capabilities documents of both versions. They differ in the root's name,

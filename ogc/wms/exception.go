@@ -17,9 +17,9 @@ import (
 	"golang.org/x/image/font/basicfont"
 	"golang.org/x/image/math/fixed"
 
-	"scarp/inference"
-	"scarp/ogc/common"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // exception is an error that the service reports with its standard's code. The

@@ -7,9 +7,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
-	"scarp/ogc/pointinfo"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/pointinfo"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 func (a *API) getFeatureInfo(c echo.Context, p params, v version) error {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // layer is a layer of a map with its style; the empty style is the default.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/common"
 )
 
 // params holds a request's parameters under upper-case names.

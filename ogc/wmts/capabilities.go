@@ -11,9 +11,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
-	"scarp/ogc/pointinfo"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/pointinfo"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // allSections lists the parts of the capabilities document that can be asked for.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/inference"
-	"scarp/ogc/common"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // exception is an error with the code and the locator of OWS Common 1.1. The

@@ -10,9 +10,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
-	"scarp/ogc/pointinfo"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/ogc/pointinfo"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // params holds a request's key-value pairs under upper-case names.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"scarp/ogc/common"
-	"scarp/tiles"
+	"github.com/scarp-map/scarp/ogc/common"
+	"github.com/scarp-map/scarp/tiles"
 )
 
 // API serves the Web Map Tile Service.

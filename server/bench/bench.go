@@ -15,10 +15,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"scarp/imagery"
-	"scarp/imagery/simulate"
-	"scarp/inference"
-	"scarp/server"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/simulate"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/server"
 )
 
 // Options say what to measure with.

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"scarp/jobs"
+	"github.com/scarp-map/scarp/jobs"
 )
 
 const mib = 1 << 20

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"scarp/server/bench"
+	"github.com/scarp-map/scarp/server/bench"
 )
 
 func newBenchCommand() *cobra.Command {

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"scarp/server"
+	"github.com/scarp-map/scarp/server"
 )
 
 // addSettings gives a command the server's settings as flags. Where shown are

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"scarp/imagery"
-	"scarp/inference/assess"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/inference/assess"
 )
 
 // evaluateFlags are the flags of scarp evaluate.

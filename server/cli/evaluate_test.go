@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/inference/assess"
+	"github.com/scarp-map/scarp/inference/assess"
 )
 
 // A simulated event is mapped, and the map is judged by the simulator's truth:

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"scarp/imagery"
-	"scarp/server"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/server"
+	"github.com/scarp-map/scarp/store"
 )
 
 func newEventCommand() *cobra.Command {

@@ -18,10 +18,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"scarp/imagery"
-	"scarp/jobs/mapping"
-	"scarp/server"
-	"scarp/store/export"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/jobs/mapping"
+	"github.com/scarp-map/scarp/server"
+	"github.com/scarp-map/scarp/store/export"
 )
 
 // mapFlags are the flags of scarp map.

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/inference/inferencetest"
+	"github.com/scarp-map/scarp/inference/inferencetest"
 )
 
 // run runs the program and returns what it prints.

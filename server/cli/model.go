@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"scarp/inference"
-	"scarp/server"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/server"
 )
 
 func newModelCommand() *cobra.Command {

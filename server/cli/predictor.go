@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"scarp/cache"
-	"scarp/inference"
-	"scarp/server"
+	"github.com/scarp-map/scarp/cache"
+	"github.com/scarp-map/scarp/inference"
+	"github.com/scarp-map/scarp/server"
 )
 
 // openPredictor makes a predictor of the models that the settings name, for a

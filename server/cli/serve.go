@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"scarp/server"
+	"github.com/scarp-map/scarp/server"
 )
 
 func newServeCommand() *cobra.Command {

@@ -12,8 +12,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"scarp/imagery"
-	"scarp/imagery/simulate"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/simulate"
 )
 
 // simulateFlags are the flags of scarp simulate.

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/imagery/simulate"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/imagery/simulate"
 )
 
 // runCommand runs scarp with arguments as Execute does and returns what it printed to standard output.

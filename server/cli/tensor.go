@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"scarp/inference"
+	"github.com/scarp-map/scarp/inference"
 )
 
 func modelTensorCommand() *cobra.Command {

@@ -11,7 +11,7 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/wkt"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 // CSV writes a table with a header: the fields, and the outline as well-known

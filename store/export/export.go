@@ -13,9 +13,9 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geojson"
 
-	"scarp/imagery"
-	"scarp/store"
-	"scarp/store/gpkg"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/gpkg"
 )
 
 // GeoPackage writes one run as a GeoPackage at path, with the tables of Scarp's

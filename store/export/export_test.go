@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/store"
-	"scarp/store/export"
-	"scarp/store/gpkg"
-	"scarp/store/storetest"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/export"
+	"github.com/scarp-map/scarp/store/gpkg"
+	"github.com/scarp-map/scarp/store/storetest"
 )
 
 func TestGeoJSON(t *testing.T) {

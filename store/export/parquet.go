@@ -13,7 +13,7 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/wkb"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 // record is a row of GeoParquet; the names are those of [store.Fields].

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"time"
 
-	"scarp/imagery"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/store"
 )
 
 // timeFormat is GeoPackage's DATETIME; its text sorts as its time does.

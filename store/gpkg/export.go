@@ -9,8 +9,8 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"scarp/imagery"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/store"
 )
 
 // Export makes a GeoPackage at path, where nothing may be yet, of the

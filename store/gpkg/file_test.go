@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"scarp/store"
-	"scarp/store/gpkg"
-	"scarp/store/storetest"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/gpkg"
+	"github.com/scarp-map/scarp/store/storetest"
 )
 
 // published makes a file with one run of n landslides and returns its path.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/peterstace/simplefeatures/geom"
 
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // dialect writes filters for SQLite. What SQLite can't do, functions of this

@@ -9,7 +9,7 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/encoding/wkb"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 // srid is the CRS of every geometry: EPSG:4326, longitude first as GeoPackage has it.

@@ -24,7 +24,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 //go:embed migrations/*.sql

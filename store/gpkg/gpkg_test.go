@@ -6,9 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/store"
-	"scarp/store/gpkg"
-	"scarp/store/storetest"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/gpkg"
+	"github.com/scarp-map/scarp/store/storetest"
 )
 
 func TestStore(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 // Landslides answers a query on one state of the file: the page and its count

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 // levelRuns is the migration that gives the landslides of the runs that the file

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"scarp/store/gpkg"
-	"scarp/store/storetest"
+	"github.com/scarp-map/scarp/store/gpkg"
+	"github.com/scarp-map/scarp/store/storetest"
 )
 
 func BenchmarkMillion(b *testing.B) {

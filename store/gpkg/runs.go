@@ -10,7 +10,7 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geojson"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 const runColumns = `id, event, model, model_version, threshold, min_area_m2, started, published, aoi,

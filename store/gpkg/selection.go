@@ -7,8 +7,8 @@ import (
 
 	"github.com/paulmach/orb"
 
-	"scarp/store"
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // selection is what a query matches, without its paging.

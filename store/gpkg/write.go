@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"scarp/imagery"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/store"
 )
 
 // Write makes a GeoPackage of one run to give away: a single file with the same

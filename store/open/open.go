@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"scarp/store"
-	"scarp/store/gpkg"
-	"scarp/store/postgis"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/gpkg"
+	"github.com/scarp-map/scarp/store/postgis"
 )
 
 // Open opens PostGIS for postgres:// or postgresql:// URLs, and a GeoPackage

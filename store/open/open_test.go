@@ -7,10 +7,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/store/gpkg"
-	"scarp/store/open"
-	"scarp/store/postgis"
-	"scarp/store/postgrestest"
+	"github.com/scarp-map/scarp/store/gpkg"
+	"github.com/scarp-map/scarp/store/open"
+	"github.com/scarp-map/scarp/store/postgis"
+	"github.com/scarp-map/scarp/store/postgrestest"
 )
 
 func TestOpenChoosesTheStore(t *testing.T) {

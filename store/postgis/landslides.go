@@ -16,8 +16,8 @@ import (
 	"github.com/paulmach/orb/encoding/ewkb"
 	"github.com/paulmach/orb/encoding/wkb"
 
-	"scarp/store"
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 var selectLandslide = `SELECT id, ST_AsBinary(geom), ` + strings.TrimPrefix(landslideColumns, "geom, ") + ` `

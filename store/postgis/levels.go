@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 // drawn is a landslide's box at its height ([store.Height]), by which landslides_drawn finds it.

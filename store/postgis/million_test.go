@@ -7,9 +7,9 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/stretchr/testify/require"
 
-	"scarp/store"
-	"scarp/store/postgrestest"
-	"scarp/store/storetest"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/postgrestest"
+	"github.com/scarp-map/scarp/store/storetest"
 )
 
 // The database makes the landslides of storetest.InRows itself, which is faster than to send them.

@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 //go:embed migrations/*.sql

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"scarp/store"
-	"scarp/store/postgis"
-	"scarp/store/postgrestest"
-	"scarp/store/storetest"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/postgis"
+	"github.com/scarp-map/scarp/store/postgrestest"
+	"github.com/scarp-map/scarp/store/storetest"
 )
 
 func TestStore(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/paulmach/orb/encoding/ewkb"
 	"github.com/paulmach/orb/encoding/wkb"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 // srid is the CRS of every geometry: longitude and latitude.

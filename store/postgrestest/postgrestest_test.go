@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/store/postgrestest"
+	"github.com/scarp-map/scarp/store/postgrestest"
 )
 
 func TestURLIsAnEmptyDatabaseWithPostGIS(t *testing.T) {

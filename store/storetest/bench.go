@@ -12,8 +12,8 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/stretchr/testify/require"
 
-	"scarp/store"
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // Benchmark publishes 100,000 landslides within 2° × 2° and measures publishing,

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/ogc/cql2"
-	"scarp/store"
-	"scarp/store/filter"
+	"github.com/scarp-map/scarp/ogc/cql2"
+	"github.com/scarp-map/scarp/store"
+	"github.com/scarp-map/scarp/store/filter"
 )
 
 // varied are landslides with the areas 1 to 6 that differ in every way:

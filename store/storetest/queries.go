@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 func paging(t *testing.T, s store.Store) {

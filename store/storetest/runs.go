@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 func eventsRoundTrip(t *testing.T, s store.Store) {

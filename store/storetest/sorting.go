@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"scarp/store"
+	"github.com/scarp-map/scarp/store"
 )
 
 func sorting(t *testing.T, s store.Store) {

@@ -11,8 +11,8 @@ import (
 	"github.com/paulmach/orb/geojson"
 	"github.com/stretchr/testify/require"
 
-	"scarp/imagery"
-	"scarp/store"
+	"github.com/scarp-map/scarp/imagery"
+	"github.com/scarp-map/scarp/store"
 )
 
 // Run runs the suite; open returns an empty store, and closes it at the test's end.
